@@ -1,0 +1,1 @@
+"""The database: engine, transactions, clock and column types. No tables, no rules."""

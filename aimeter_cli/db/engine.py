@@ -1,0 +1,145 @@
+"""One engine per process, and the two ways to use it: ``read`` and ``write``.
+
+SQLite is opened with WAL, foreign keys, ``synchronous=FULL`` (a claim that a power cut forgot
+could be charged again under another key) and a busy time-out; writers say BEGIN IMMEDIATE, so that
+two of them queue instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlmodel import Session
+
+from aimeter_cli.errors import ConfigurationError, DatabaseError
+
+_BUSY_TIMEOUT_SECONDS = 60
+_WRITE = "aimeter_write"
+
+
+class Database:
+    """The engine with its transactions. Built once, in ``app``."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = make_url(url)
+        except ArgumentError:
+            raise ConfigurationError(
+                "database_url is not a database URL",
+                hint="Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+            ) from None
+        if self.url.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ConfigurationError(
+                f"database_url: {self.url.get_backend_name()} is not supported",
+                hint="Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+            )
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._make_engine()
+        self.read_only_reason: str | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, None for other databases and in memory."""
+        name = self.url.database
+        return Path(name) if self.is_sqlite and name and name != ":memory:" else None
+
+    @property
+    def safe_url(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; whatever it changed is rolled back."""
+        with self._session(write=False) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def write(self, *, dry_run: bool = False) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, rolled back on any exception.
+
+        With ``dry_run`` it is rolled back in any case: every check and constraint has been met,
+        nothing has changed. Raises ConfigurationError where this process may not write.
+        """
+        if self.read_only_reason is not None and not dry_run:
+            raise ConfigurationError(self.read_only_reason)
+        with self._session(write=True) as session:
+            yield session
+            if dry_run:
+                session.rollback()
+            else:
+                session.commit()
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _session(self, *, write: bool) -> Iterator[Session]:
+        connection = self._connect()
+        try:
+            connection.execution_options(**{_WRITE: write})
+            with Session(connection, expire_on_commit=False, autoflush=True) as session:
+                yield session
+        finally:
+            connection.close()
+
+    def _connect(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except OperationalError as error:
+            reason = str(error.orig).splitlines()[0] if error.orig else "no reason given"
+            raise DatabaseError(
+                f"cannot open the database {self.safe_url}: {reason}",
+                hint="Check database_url (AI_METERING_DATABASE_URL) and that the server is up.",
+            ) from None
+
+    def _make_engine(self) -> Engine:
+        try:
+            if not self.is_sqlite:
+                return create_engine(self.url, pool_pre_ping=True, pool_size=16, max_overflow=16)
+            if self.file is not None:
+                _prepare_file(self.file)
+            engine = create_engine(
+                self.url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}, pool_size=16
+            ) if self.file is not None else create_engine(self.url)  # fmt: skip
+        except (ImportError, NoSuchModuleError):
+            raise ConfigurationError(
+                f"the driver for {self.url.drivername} is not installed",
+                hint="pip install 'aimeter-cli[postgres]', and use postgresql+psycopg://…",
+            ) from None
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+
+def _prepare_file(file: Path) -> None:
+    """Make the folder and an empty file that only its owner can read (mode 0600)."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise DatabaseError(
+            f"cannot open the database {file}: {error.strerror}",
+            hint="Check database_url and the rights of its folder.",
+        ) from None
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,105 @@
+"""What a plan covers, and what a usage adds beyond it.
+
+Source: DESIGN.md, "Metering rules". The charge of a period is the largest of the token, cost and
+request charge **on the period's totals**; a usage is charged the increase that it causes, so the
+order of usages does not matter to the sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from aimeter_cli.domain.money import quantise, quantise_ratio
+
+OverageBehavior = Literal["block", "allow", "charge"]
+BEHAVIORS: tuple[OverageBehavior, ...] = ("block", "allow", "charge")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The limits and prices that hold for one counter. Money in nanos of the plan's currency.
+
+    A limit of None is unlimited, 0 covers nothing. ``price_per_1k`` None prices excess tokens at
+    their usages' cost × ``markup``; 0 makes them free.
+    """
+
+    token_limit: int | None
+    cost_limit: int | None
+    request_limit: int | None
+    price_per_1k: int | None
+    markup: Decimal
+    behavior: OverageBehavior
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a counter has seen in its period: tokens, requests, and nanos of cost.
+
+    ``excess_token_cost`` and ``excess_request_cost`` are the cost of what lay beyond the limits.
+    """
+
+    tokens: int = 0
+    requests: int = 0
+    cost: int = 0
+    excess_token_cost: int = 0
+    excess_request_cost: int = 0
+
+    def plus(self, terms: Terms, tokens: int, cost: int, requests: int = 1) -> Totals:
+        """The totals after one more usage of so many tokens at so many nanos."""
+        after = self.tokens + tokens
+        excess = _excess(after, terms.token_limit) - _excess(self.tokens, terms.token_limit)
+        over = _excess(self.requests + requests, terms.request_limit) - _excess(
+            self.requests, terms.request_limit
+        )
+        return Totals(
+            after,
+            self.requests + requests,
+            self.cost + cost,
+            self.excess_token_cost + _share(cost, excess, tokens),
+            self.excess_request_cost + _share(cost, over, requests),
+        )
+
+    def excess_tokens(self, terms: Terms) -> int:
+        return _excess(self.tokens, terms.token_limit)
+
+    def exceeds(self, terms: Terms) -> bool:
+        """Whether any limit has been passed."""
+        return bool(
+            _excess(self.tokens, terms.token_limit)
+            or _excess(self.cost, terms.cost_limit)
+            or _excess(self.requests, terms.request_limit)
+        )
+
+    def reaches(self, terms: Terms) -> bool:
+        """Whether any limit has been used up, so that the next call would lie beyond it."""
+        pairs = (
+            (self.tokens, terms.token_limit),
+            (self.cost, terms.cost_limit),
+            (self.requests, terms.request_limit),
+        )
+        return any(limit is not None and used >= limit for used, limit in pairs)
+
+
+def charge(terms: Terms, totals: Totals) -> int:
+    """What a period with these totals costs beyond the plan, in nanos."""
+    if terms.price_per_1k is None:
+        tokens = quantise(totals.excess_token_cost * Fraction(terms.markup))
+    else:
+        tokens = quantise_ratio(totals.excess_tokens(terms) * terms.price_per_1k, 1000)
+    cost = quantise(_excess(totals.cost, terms.cost_limit) * Fraction(terms.markup))
+    requests = quantise(totals.excess_request_cost * Fraction(terms.markup))
+    return max(tokens, cost, requests)
+
+
+def _excess(used: int, limit: int | None) -> int:
+    return 0 if limit is None else max(0, used - limit)
+
+
+def _share(cost: int, part: int, whole: int) -> int:
+    """The part of a usage's cost that its excess part bears; a whole excess bears all of it."""
+    if part == whole:
+        return cost if whole else 0
+    return quantise_ratio(cost * part, whole) if part else 0

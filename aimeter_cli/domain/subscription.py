@@ -1,0 +1,82 @@
+"""What state a subscription is in, derived from its facts and the time.
+
+Source: DESIGN.md, "Webhooks" (grace) and the subscription's JSON fields. Only facts are stored;
+the status is never stored, so that no clock needs to run for it to be right.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+Status = Literal[
+    "scheduled", "incomplete", "trialing", "active", "grace", "paused", "canceled", "expired"
+]
+STATUSES: tuple[Status, ...] = (
+    "scheduled", "incomplete", "trialing", "active", "grace", "paused", "canceled", "expired",
+)  # fmt: skip
+BillingMode = Literal["plan", "credits"]
+BILLING_MODES: tuple[BillingMode, ...] = ("plan", "credits")
+
+
+class Facts(Protocol):
+    """What is stored about a subscription's life, all times aware UTC."""
+
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime | None: ...
+    @property
+    def trial_ends_at(self) -> datetime | None: ...
+    @property
+    def grace_period_ends_at(self) -> datetime | None: ...
+    @property
+    def expired_at(self) -> datetime | None: ...
+    @property
+    def paused_at(self) -> datetime | None: ...
+    @property
+    def is_incomplete(self) -> bool: ...
+
+
+def status(facts: Facts, now: datetime) -> Status:
+    """The status at ``now``; ``canceled`` only once it has ended."""
+    if facts.ends_at is not None and facts.ends_at <= now:
+        return "canceled"
+    if _expired(facts, now):
+        return "expired"
+    if facts.is_incomplete:
+        return "incomplete"
+    if facts.started_at > now:
+        return "scheduled"
+    if facts.paused_at is not None and facts.paused_at <= now:
+        return "paused"
+    if facts.grace_period_ends_at is not None:
+        return "grace"
+    if facts.trial_ends_at is not None and now < facts.trial_ends_at:
+        return "trialing"
+    return "active"
+
+
+def is_over(facts: Facts, now: datetime) -> bool:
+    """Whether it makes room for a new subscription of the same billable."""
+    return status(facts, now) in ("canceled", "expired")
+
+
+def covers(facts: Facts, moment: datetime) -> bool:
+    """Whether a usage at ``moment`` is metered against this subscription's plan.
+
+    An expired one sets no limits and charges nothing; one in grace still does.
+    """
+    return facts.started_at <= moment and status(facts, moment) in (
+        "trialing", "active", "grace", "paused",
+    )  # fmt: skip
+
+
+def in_trial(facts: Facts, moment: datetime) -> bool:
+    return facts.trial_ends_at is not None and moment < facts.trial_ends_at
+
+
+def _expired(facts: Facts, now: datetime) -> bool:
+    if facts.expired_at is not None and facts.expired_at <= now:
+        return True
+    return facts.grace_period_ends_at is not None and facts.grace_period_ends_at <= now

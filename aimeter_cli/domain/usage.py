@@ -1,0 +1,204 @@
+"""A usage line: one metered call as a caller tells it, checked and normalised.
+
+Fields in and out: DESIGN.md, "The command line". Tokens are counts of disjoint classes, ``cost``
+is in major units of ``currency``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from hashlib import blake2b
+
+from aimeter_cli.domain.currency import currency_code
+from aimeter_cli.domain.money import parse_amount, quantise_major, to_nanos
+from aimeter_cli.domain.periods import iso, parse_time
+from aimeter_cli.domain.pricing import TOKEN_FIELDS
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.errors import InvalidInput
+
+USAGE_FIELDS = (
+    "billable",
+    "provider",
+    "model",
+    "feature",
+    *TOKEN_FIELDS,
+    "cost",
+    "currency",
+    "idempotency_key",
+    "occurred_at",
+    "meta",
+)
+MAX_TOKENS = 10**12
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far in the future a usage may lie, for hosts whose clocks differ."""
+
+_KNOWN = frozenset(USAGE_FIELDS)
+_TEXT_LIMIT = 200
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """A checked usage. ``cost`` is nanos of ``currency``, or None: to be priced by us.
+
+    ``key`` is the caller's idempotency key, or None. ``fingerprint`` is a hash of everything the
+    caller said, by which a repeat of a key with other content is told from a true repeat.
+    """
+
+    billable: str
+    provider: str
+    model: str
+    feature: str | None
+    tokens: tuple[int, int, int, int, int]
+    cost: int | None
+    currency: str | None
+    key: str | None
+    occurred_at: datetime
+    meta: str | None
+    fingerprint: str
+
+    @property
+    def total_tokens(self) -> int:
+        return sum(self.tokens)
+
+
+def usage_line(fields: Mapping[str, object], *, now: datetime | None = None) -> UsageLine:
+    """Check one usage. Without ``now`` the line must say when it occurred, as imports must.
+
+    Raises InvalidInput, naming the field and what was expected.
+    """
+    if not _KNOWN.issuperset(fields):
+        unknown = sorted(set(map(str, fields)) - _KNOWN)
+        raise InvalidInput(f"unknown field {unknown[0]!r}: expected {', '.join(USAGE_FIELDS)}")
+    get = fields.get
+    billable = get("billable")
+    if not isinstance(billable, str):
+        raise InvalidInput("billable: required, TYPE:ID such as user:42")
+    billable = str(BillableRef.parse(billable))
+    provider = _text("provider", get("provider"))
+    model = _text("model", get("model"))
+    if provider is None or model is None:
+        missing = "provider" if provider is None else "model"
+        raise InvalidInput(f"{missing}: required, such as {_EXAMPLES[missing]}")
+    feature = _text("feature", get("feature"))
+    tokens = tuple([_count(name, get(name)) for name in TOKEN_FIELDS])
+    cost, currency = _cost(get("cost"), get("currency"))
+    key = _text("idempotency_key", get("idempotency_key"))
+    said = get("occurred_at")
+    if said is None or said == "":
+        if now is None:
+            raise InvalidInput("occurred_at: required in imports, such as 2026-10-31T12:00:00Z")
+        occurred, stamp = now, ""
+    else:
+        occurred = _moment(said)
+        stamp = iso(occurred)
+    meta = _meta(get("meta"))
+    content = _SEPARATOR.join(
+        (billable, provider, model, feature or "", repr(tokens), str(cost), currency or "", stamp)
+    )
+    fingerprint = blake2b(f"{content}{_SEPARATOR}{meta}".encode(), digest_size=16).hexdigest()
+    return UsageLine(
+        billable,
+        provider,
+        model,
+        feature,
+        tokens,  # type: ignore[arg-type]  # five classes, by construction of TOKEN_FIELDS
+        cost,
+        currency,
+        key,
+        occurred,
+        meta,
+        fingerprint,
+    )
+
+
+_EXAMPLES = {"provider": "openai", "model": "gpt-4o-mini"}
+
+
+def content_key(fingerprint: str, occurrence: int) -> str:
+    """The key of a line without one: its content, and which of its equals in the file it is."""
+    return f"content:{fingerprint}:{occurrence}"
+
+
+def check_not_future(occurred_at: datetime, now: datetime) -> None:
+    """Raises InvalidInput for a usage more than five minutes ahead of ``now``."""
+    if occurred_at > now + CLOCK_TOLERANCE:
+        raise InvalidInput(
+            f"occurred_at: {iso(occurred_at)} lies in the future (now is {iso(now)})"
+        )
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name}: expected text, got {value!r}")
+    if len(value) > _TEXT_LIMIT:
+        raise InvalidInput(f"{name}: longer than {_TEXT_LIMIT} characters")
+    if not value.isprintable():
+        raise InvalidInput(f"{name}: contains control characters")
+    return value
+
+
+def _count(name: str, value: object) -> int:
+    if value is None or value == "":
+        return 0
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit()):
+            raise InvalidInput(f"{name}: expected a whole number, got {value!r}")
+        value = int(value) if len(value) < 20 else MAX_TOKENS + 1
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidInput(f"{name}: expected a whole number, got {value!r}")
+    if not 0 <= value <= MAX_TOKENS:
+        raise InvalidInput(f"{name}: expected 0 to {MAX_TOKENS}, got {value}")
+    return value
+
+
+def _cost(value: object, currency: object) -> tuple[int | None, str | None]:
+    if currency in (None, ""):
+        code = None
+    elif isinstance(currency, str):
+        code = currency_code(currency)
+    else:
+        raise InvalidInput(f"currency: expected a code such as usd, got {currency!r}")
+    if value is None or value == "":
+        return None, code
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise InvalidInput(f"cost: expected a decimal number such as '0.0021', got {value!r}")
+    try:
+        amount = Decimal(value)
+        if amount.is_finite() and amount.adjusted() <= 12:
+            amount = quantise_major(amount)
+    except ArithmeticError:
+        raise InvalidInput(f"cost: {value!r} is not a decimal number such as '0.0021'") from None
+    amount = parse_amount(amount, "cost")
+    if amount < 0:
+        raise InvalidInput(f"cost: cannot be negative, got {value}")
+    return to_nanos(amount), code
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InvalidInput("occurred_at: has no time zone: pass an aware datetime")
+        return value.astimezone(UTC)
+    if not isinstance(value, str):
+        raise InvalidInput(f"occurred_at: expected an ISO 8601 text, got {value!r}")
+    return parse_time(value, "occurred_at")
+
+
+def _meta(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise InvalidInput("meta: expected a JSON object") from None
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"meta: expected an object, got {value!r}")
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

@@ -1,0 +1,23 @@
+"""``ai_installation``: one row that says which installation this is, and whether sync is paused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint
+from sqlmodel import Field, SQLModel
+
+from aimeter_cli.models.columns import moment
+
+
+class Installation(SQLModel, table=True):
+    __tablename__ = "ai_installation"
+    __table_args__ = (CheckConstraint("id = 1", name="one_installation"),)
+
+    id: int = Field(default=1, primary_key=True)
+    install_id: str
+    created_at: datetime = moment()
+    paused_at: datetime | None = moment(nullable=True)
+    paused_reason: str | None = None
+    stripe_account: str | None = None
+    stripe_livemode: bool | None = None

@@ -1,0 +1,111 @@
+"""``ai_invoice_items``, our mirror of the pending items at Stripe, and ``ai_sync_attempts``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from aimeter_cli.db.types import Nanos
+from aimeter_cli.models.columns import moment, primary_key, reference
+
+STATUSES = ("idle", "sending", "unknown", "failed", "held", "closed")
+
+_LIVE = text("status <> 'closed'")
+_DUE = text("status IN ('sending', 'unknown')")
+_DIRTY = text("status = 'idle' AND is_dirty")
+_CARRY = text("status = 'closed' AND carried_to_id IS NULL AND carry_out <> 0")
+_PENDING = text("status = 'idle' AND stripe_item_id IS NOT NULL")
+
+
+class InvoiceItem(SQLModel, table=True):
+    """One pending item per (billable, subscription, service period, currency).
+
+    ``version`` counts the amounts we set, ``generation`` the keys under which one was sent;
+    ``confirmed_*`` is what Stripe is known to have. ``step`` is where the version in flight stands
+    (:class:`aimeter_cli.domain.sync.Step`). ``is_dirty``: its overages changed, the amount must be
+    set anew.
+    """
+
+    __tablename__ = "ai_invoice_items"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="item_status"),
+        CheckConstraint(
+            "(status = 'sending') = (lease_token IS NOT NULL)", name="item_lease"
+        ),
+        CheckConstraint("(status = 'closed') = (carry_out IS NOT NULL)", name="item_closed"),
+        CheckConstraint("confirmed_version <= version", name="item_version"),
+        CheckConstraint("target_minor >= 0", name="item_target"),
+        Index("uq_item_live", "billable_id", "subscription_id", "period_start", "currency",
+              unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        UniqueConstraint("billable_id", "subscription_id", "period_start", "currency", "sequence",
+                         name="uq_item_sequence"),
+        Index("ix_item_due", "not_before", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index("ix_item_dirty", "id", sqlite_where=_DIRTY, postgresql_where=_DIRTY),
+        Index("ix_item_pending", "period_end", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("ix_item_carry", "billable_id", "currency",
+              sqlite_where=_CARRY, postgresql_where=_CARRY),
+        Index("ix_item_carried_to", "carried_to_id"),
+    )  # fmt: skip
+
+    id: int = primary_key()
+    uid: str = Field(unique=True)
+    billable_id: int = reference("ai_billables.id")
+    subscription_id: int = reference("ai_subscriptions.id")
+    period_start: datetime = moment()
+    period_end: datetime = moment()
+    currency: str
+    sequence: int = 1
+    status: str = "idle"
+    step: str = "send"
+    is_dirty: bool = False
+    stripe_customer_id: str | None = None
+    stripe_item_id: str | None = Field(default=None, unique=True)
+    stripe_invoice_id: str | None = None
+    version: int = 0
+    generation: int = 0
+    target_minor: int = Field(default=0, sa_type=BigInteger)
+    confirmed_minor: int = Field(default=0, sa_type=BigInteger)
+    confirmed_version: int = 0
+    lease_token: str | None = None
+    lease_expires_at: datetime | None = moment(nullable=True)
+    not_before: datetime | None = moment(nullable=True)
+    attempts: int = 0
+    unanswered_at: datetime | None = moment(nullable=True)
+    reason: str | None = None
+    check_after: datetime | None = moment(nullable=True)
+    final_minor: int | None = Field(default=None, sa_type=BigInteger)
+    carry_out: Decimal | None = Field(default=None, sa_type=Nanos)
+    carried_to_id: int | None = reference("ai_invoice_items.id", nullable=True)
+    carried_in_version: int | None = None
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class SyncAttempt(SQLModel, table=True):
+    """One request to Stripe, written down, byte for byte, before it is sent."""
+
+    __tablename__ = "ai_sync_attempts"
+    __table_args__ = (
+        UniqueConstraint("item_id", "version", "generation", name="uq_attempt"),
+        CheckConstraint("kind IN ('create', 'update')", name="attempt_kind"),
+    )
+
+    id: int = primary_key()
+    item_id: int = reference("ai_invoice_items.id")
+    run_id: str
+    version: int
+    generation: int
+    kind: str
+    stripe_item_id: str | None = None
+    amount_minor: int = Field(sa_type=BigInteger)
+    request: str
+    idempotency_key: str = Field(unique=True)
+    first_sent_at: datetime = moment()
+    last_sent_at: datetime = moment()
+    sends: int = 0
+    outcome: str | None = None
+    request_id: str | None = None
+    error: str | None = None

@@ -1,0 +1,73 @@
+"""``ai_subscriptions``: facts about a billable's time on a plan; the status is derived."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Column, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from aimeter_cli.domain.periods import Alignment, Period, PeriodRule, PeriodType
+from aimeter_cli.models.columns import moment, primary_key, reference
+
+
+class Subscription(SQLModel, table=True):
+    """``current_period_*`` is Stripe's, or the first period where ``--renews-at`` set its end.
+
+    ``period_anchor`` is what anchored periods are counted from. ``is_live`` is unique per billable:
+    a subscription that is over keeps its row, not its place.
+    """
+
+    __tablename__ = "ai_subscriptions"
+    __table_args__ = (
+        CheckConstraint("billing_mode IN ('plan', 'credits')", name="subscription_billing_mode"),
+        CheckConstraint("ends_at IS NULL OR ends_at >= started_at", name="subscription_order"),
+        Index("uq_live_subscription", "billable_id", unique=True,
+              sqlite_where=text("is_live"), postgresql_where=text("is_live")),
+    )  # fmt: skip
+
+    id: int = primary_key()
+    billable_id: int = reference("ai_billables.id", index=True)
+    plan_id: int = reference("ai_plans.id", index=True)
+    billing_mode: str = "plan"
+    is_live: bool = True
+    started_at: datetime = moment()
+    renews_at: datetime | None = moment(nullable=True)
+    ends_at: datetime | None = moment(nullable=True)
+    trial_ends_at: datetime | None = moment(nullable=True)
+    grace_period_ends_at: datetime | None = moment(nullable=True)
+    grace_invoice_id: str | None = None
+    expired_at: datetime | None = moment(nullable=True)
+    paused_at: datetime | None = moment(nullable=True)
+    is_incomplete: bool = False
+    period_type: PeriodType = Field(default="monthly", sa_type=Text)
+    period_alignment: Alignment = Field(default="calendar", sa_type=Text)
+    timezone: str = "UTC"
+    period_anchor: datetime = moment()
+    current_period_start: datetime | None = moment(nullable=True)
+    current_period_end: datetime | None = moment(nullable=True)
+    stripe_subscription_id: str | None = Field(default=None, unique=True)
+    stripe_updated_at: datetime | None = moment(nullable=True)
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+    def period_at(self, time: datetime) -> Period:
+        """The metering period that holds ``time``: Stripe's where it is known, else computed.
+
+        An anchored period never begins before the subscription does, nor overlaps Stripe's.
+        """
+        rule = PeriodRule(self.period_type, self.period_alignment, self.timezone)
+        period = rule.period_at(time, self.period_anchor)
+        if rule.alignment == "calendar":
+            return period
+        start, end = self.current_period_start, self.current_period_end
+        if start is not None and end is not None:
+            if start <= time < end:
+                return Period(start, end)
+            if time < start:
+                period = Period(period.start, min(period.end, start))
+            else:
+                period = Period(max(period.start, end), period.end)
+        return Period(max(period.start, min(self.started_at, time)), period.end)

@@ -1,0 +1,84 @@
+"""``ai_usages``, append-only, and the counters that make limits cheap to check."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from aimeter_cli.db.types import ExactDecimal, Nanos
+from aimeter_cli.models.columns import moment, primary_key, reference
+
+
+class Usage(SQLModel, table=True):
+    """One metered call.
+
+    ``cost`` is in ``currency`` (None: ``unpriced``); ``plan_cost`` the same in the counter's
+    currency, at the rate told in ``exchange``; ``charge`` is what it added to ``overage_id``.
+    """
+
+    __tablename__ = "ai_usages"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('priced', 'unpriced', 'needs_rate', 'unpaid')", name="usage_state"
+        ),
+        Index("ix_usage_billable", "billable_id", "occurred_at"),
+        Index("ix_usage_overage", "overage_id",
+              sqlite_where=text("overage_id IS NOT NULL"),
+              postgresql_where=text("overage_id IS NOT NULL")),
+    )  # fmt: skip
+
+    id: int = primary_key()
+    idempotency_key: str = Field(unique=True)
+    fingerprint: str
+    billable_id: int = reference("ai_billables.id")
+    subscription_id: int | None = reference("ai_subscriptions.id", nullable=True)
+    counter_id: int | None = reference("ai_usage_counters.id", nullable=True)
+    overage_id: int | None = reference("ai_overages.id", nullable=True)
+    provider: str
+    model: str
+    feature: str | None = None
+    input_tokens: int = Field(default=0, sa_type=BigInteger)
+    cached_input_tokens: int = Field(default=0, sa_type=BigInteger)
+    cache_write_tokens: int = Field(default=0, sa_type=BigInteger)
+    output_tokens: int = Field(default=0, sa_type=BigInteger)
+    reasoning_tokens: int = Field(default=0, sa_type=BigInteger)
+    cost: Decimal | None = Field(default=None, sa_type=Nanos)
+    currency: str
+    plan_cost: Decimal | None = Field(default=None, sa_type=Nanos)
+    exchange: str | None = None
+    charge: Decimal = Field(default=Decimal(0), sa_type=Nanos)
+    state: str
+    occurred_at: datetime = moment()
+    recorded_at: datetime = moment()
+    meta: str | None = None
+
+
+class UsageCounter(SQLModel, table=True):
+    """Totals of a (billable, plan, period), with the terms that held when it was begun."""
+
+    __tablename__ = "ai_usage_counters"
+    __table_args__ = (
+        UniqueConstraint("billable_id", "plan_id", "period_start", "period_end", name="uq_counter"),
+        CheckConstraint("period_start < period_end", name="counter_period"),
+    )
+
+    id: int = primary_key()
+    billable_id: int = reference("ai_billables.id")
+    plan_id: int = reference("ai_plans.id")
+    period_start: datetime = moment()
+    period_end: datetime = moment()
+    currency: str
+    token_limit: int | None = Field(default=None, sa_type=BigInteger)
+    cost_limit: Decimal | None = Field(default=None, sa_type=Nanos)
+    request_limit: int | None = Field(default=None, sa_type=BigInteger)
+    overage_price_per_1k_tokens: Decimal | None = Field(default=None, sa_type=Nanos)
+    overage_markup: Decimal = Field(sa_type=ExactDecimal)
+    overage_behavior: str
+    tokens: int = Field(default=0, sa_type=BigInteger)
+    requests: int = Field(default=0, sa_type=BigInteger)
+    cost: Decimal = Field(default=Decimal(0), sa_type=Nanos)
+    excess_token_cost: Decimal = Field(default=Decimal(0), sa_type=Nanos)
+    excess_request_cost: Decimal = Field(default=Decimal(0), sa_type=Nanos)

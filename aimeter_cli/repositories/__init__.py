@@ -1,0 +1,1 @@
+"""Selects and claims. They take a session and never commit."""

@@ -1,0 +1,1 @@
+"""Use cases. They own transactions; no network call is made inside one."""

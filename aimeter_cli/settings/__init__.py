@@ -1,0 +1,1 @@
+"""Settings: CLI option > environment > ``.env`` > ``aimeter.toml`` > default (DESIGN.md)."""

@@ -1,0 +1,193 @@
+"""The one table of settings: key, variable, type, default and help.
+
+``config.example.toml``, ``aimeter config show`` and the README's table are made from it. In
+``aimeter.toml`` a key may stand at the top (``stripe_timeout_seconds = 20``) or in its section
+(``[stripe]`` ``timeout_seconds = 20``); its variable is ``AI_METERING_`` and the key in capitals,
+unless the table names another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from aimeter_cli.domain.periods import Alignment, PeriodRule, PeriodType
+from aimeter_cli.domain.quota import OverageBehavior
+from aimeter_cli.settings import parse
+
+ENV_PREFIX = "AI_METERING_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. ``parse`` turns a text or TOML value into the typed value."""
+
+    parse: Callable[[Any], Any]
+    help: str
+    example: str
+    section: str = ""
+    variable: str = ""
+    secret: bool = False
+
+
+def _setting(
+    default: Any,
+    convert: Callable[[Any], Any],
+    text: str,
+    *,
+    example: str = "",
+    section: str = "",
+    variable: str = "",
+    secret: bool = False,
+) -> Any:
+    row = Setting(convert, text, example, section, variable, secret)
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata={"setting": row})
+    return field(default=default, repr=not secret, metadata={"setting": row})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, typed. Build it with :func:`aimeter_cli.settings.load.load_settings`."""
+
+    database_url: str = _setting(
+        "", parse.text, "SQLAlchemy URL; a relative SQLite path is relative to this file. "
+        "Empty: a file in the user's data folder",
+        example='"sqlite:///aimeter.db"',
+    )  # fmt: skip
+    currency: str = _setting(
+        "usd", parse.currency, "Currency of plans and costs that name none, and the base through "
+        "which others are converted",
+        example='"usd"',
+    )  # fmt: skip
+    overage_behavior: OverageBehavior = _setting(
+        "block", parse.choice("block", "allow", "charge"),
+        "What exceeding a plan does where the plan does not say: block, allow or charge",
+        example='"charge"',
+    )  # fmt: skip
+    trial_overage_behavior: OverageBehavior = _setting(
+        "block", parse.choice("block", "allow", "charge"), "The same, during a trial",
+        example='"block"',
+    )  # fmt: skip
+    overage_markup: Decimal = _setting(
+        Decimal(1), parse.factor, "Factor on the cost of what lies beyond a cost or request limit, "
+        "or beyond a token limit without a token price",
+        example='"1.25"',
+    )  # fmt: skip
+    overage_sync_strategy: str = _setting(
+        "batch", parse.choice("batch", "immediate"),
+        "batch: sync-stripe-overages sends; immediate: recording a usage sends, too",
+        example='"batch"',
+    )  # fmt: skip
+    late_usage_days: int = _setting(
+        35, parse.whole(0, 3650), "Usage of a period that ended longer ago is held", example="35"
+    )
+    payment_failure_grace_period: int = _setting(
+        7, parse.whole(0, 365), "Days of grace after the first failed payment of an invoice",
+        example="7",
+    )  # fmt: skip
+    period_type: PeriodType = _setting(
+        "monthly", parse.choice("monthly", "weekly", "daily", "yearly"),
+        "Length of a metering period", section="period", example='"monthly"',
+    )  # fmt: skip
+    period_alignment: Alignment = _setting(
+        "calendar", parse.alignment,
+        "calendar, or anchored at the subscription's start (rolling is the same)",
+        section="period", example='"anchored"',
+    )  # fmt: skip
+    timezone: str = _setting(
+        "UTC", parse.timezone, "IANA zone of calendar periods", example='"Europe/Berlin"'
+    )
+    rate_max_age: timedelta = _setting(
+        timedelta(days=7), parse.duration, "Stored rates older than this are not used",
+        example='"7d"',
+    )  # fmt: skip
+    currency_rates: Mapping[str, Decimal] = _setting(
+        {}, parse.rates, "Conversion rates without age: 1 USD = 0.85 EUR",
+        section="currency_rates", example="usd_eur = 0.85",
+    )  # fmt: skip
+    prices: Mapping[str, Any] = _setting(
+        {}, parse.table, "Prices of models, per million tokens of each class",
+        section='prices.openai."gpt-4o-mini"', example='input_per_1m = "0.15"',
+    )  # fmt: skip
+    billing_driver: str = _setting(
+        "null", parse.text, "null, stripe, another entry point, or a dotted path to a class",
+        section="billing", example='"stripe"',
+    )  # fmt: skip
+    stripe_api_key: str = _setting(
+        "", parse.text, "Secret or restricted key, from the environment or .env only",
+        section="stripe", variable="STRIPE_API_KEY", secret=True,
+    )  # fmt: skip
+    stripe_api_base: str = _setting(
+        "", parse.url, "Another address of the Stripe API, such as that of aimeter sandbox",
+        section="stripe", variable="STRIPE_API_BASE", example='"http://127.0.0.1:12111"',
+    )  # fmt: skip
+    stripe_live: bool = _setting(
+        False, parse.boolean, "Live keys (sk_live_, rk_live_) are used only when this is true",
+        section="stripe", example="false",
+    )  # fmt: skip
+    stripe_timeout_seconds: int = _setting(
+        20, parse.whole(1, 300), "Seconds that Stripe may take to answer", section="stripe",
+        example="20",
+    )  # fmt: skip
+    stripe_requests_per_second: int = _setting(
+        20, parse.whole(1, 500), "Requests per second at the most; Stripe allows 25 on one endpoint",
+        section="stripe", example="20",
+    )  # fmt: skip
+    stripe_concurrency: int = _setting(
+        8, parse.whole(1, 64), "Requests under way at once", section="stripe", example="8"
+    )
+    stripe_invoice_item: Mapping[str, Any] = _setting(
+        {}, parse.invoice_item,
+        "Passed through to every invoice item: tax_behavior, tax_code, tax_rates, discountable",
+        section="stripe.invoice_item", example='tax_behavior = "exclusive"',
+    )  # fmt: skip
+    lease_seconds: int = _setting(
+        120, parse.whole(6, 3600),
+        "A claim is another process's after this; at least stripe_timeout_seconds + 5",
+        example="120",
+    )  # fmt: skip
+    max_attempts: int = _setting(
+        8, parse.whole(1, 1000), "After so many vain attempts OverageSyncFailed is emitted",
+        example="8",
+    )  # fmt: skip
+
+    @property
+    def period_rule(self) -> PeriodRule:
+        return PeriodRule(self.period_type, self.period_alignment, self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A setting with its names: ``key``, the TOML ``path`` and the environment ``variable``."""
+
+    key: str
+    path: str
+    variable: str
+    setting: Setting
+    default: Any
+
+    @property
+    def is_table(self) -> bool:
+        return isinstance(self.default, dict)
+
+
+def _row(key: str, setting: Setting, default: Any) -> Row:
+    if isinstance(default, dict):
+        path = setting.section.split(".openai")[0]
+    elif setting.section:
+        path = f"{setting.section}.{key.removeprefix(setting.section + '_')}"
+    else:
+        path = key
+    return Row(key, path, setting.variable or ENV_PREFIX + key.upper(), setting, default)
+
+
+ROWS: tuple[Row, ...] = tuple(
+    _row(
+        item.name, item.metadata["setting"], {} if callable(item.default_factory) else item.default
+    )
+    for item in fields(Settings)
+)
