@@ -61,7 +61,7 @@ class Database:
         """A session for reading; whatever it changed is rolled back."""
         with self._session(write=False) as session:
             yield session
-            session.rollback()
+            _forget(session)
 
     @contextmanager
     def write(self, *, dry_run: bool = False) -> Iterator[Session]:
@@ -75,7 +75,8 @@ class Database:
         with self._session(write=True) as session:
             yield session
             if dry_run:
-                session.rollback()
+                session.flush()
+                _forget(session)
             else:
                 session.commit()
 
@@ -119,6 +120,12 @@ class Database:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+
+
+def _forget(session: Session) -> None:
+    """Roll back, but let what was read or built stay readable."""
+    session.expunge_all()
+    session.rollback()
 
 
 def _prepare_file(file: Path) -> None:

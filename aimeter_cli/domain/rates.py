@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from aimeter_cli.domain.money import quantise
 from aimeter_cli.errors import AimeterError
+
+_EIGHTEEN = Context(prec=18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Conversion:
 
     factor: Fraction
     via: str
+
+    @property
+    def rate(self) -> Decimal:
+        """The factor for people and for the record, to 18 digits."""
+        return _EIGHTEEN.divide(Decimal(self.factor.numerator), Decimal(self.factor.denominator))
 
     def apply(self, nanos: int) -> int:
         """Nanos of the source currency → nanos of the target, half to even."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Table
 from sqlmodel import Field, SQLModel
@@ -29,4 +29,4 @@ def moment(*, nullable: bool = False) -> Any:
 
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table of a model, for statements on hot paths."""
-    return cast(Table, SQLModel.metadata.tables[str(model.__tablename__)])
+    return SQLModel.metadata.tables[str(model.__tablename__)]

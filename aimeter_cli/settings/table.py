@@ -134,7 +134,7 @@ class Settings:
         example="20",
     )  # fmt: skip
     stripe_requests_per_second: int = _setting(
-        20, parse.whole(1, 500), "Requests per second at the most; Stripe allows 25 on one endpoint",
+        20, parse.whole(1, 500), "Requests a second at the most; Stripe allows 25 on one endpoint",
         section="stripe", example="20",
     )  # fmt: skip
     stripe_concurrency: int = _setting(

@@ -1,0 +1,103 @@
+"""What a billing driver must be able to do, in the terms of the sync's state machine.
+
+A driver never raises for what the other side answers: every outcome is a :class:`Reply` whose
+:class:`~aimeter_cli.domain.sync.Answer` the transition table knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from aimeter_cli.domain.sync import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRequest:
+    """One create or update of a pending invoice item, as it was written down before sending.
+
+    ``params`` holds ``amount`` (integer minor units) and ``metadata``; a create also ``customer``,
+    ``currency``, ``description``, ``period`` (Unix seconds) and perhaps ``subscription``.
+    """
+
+    kind: Literal["create", "update"]
+    params: Mapping[str, Any]
+    idempotency_key: str
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. ``reason`` is safe to show; ``retry_after`` is in seconds.
+
+    ``unreachable``: nothing answered at all; ``rate_limited``: asked too often.
+    """
+
+    answer: Answer
+    item_id: str | None = None
+    amount_minor: int | None = None
+    reason: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    unreachable: bool = False
+    rate_limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """An invoice item as the other side has it.
+
+    ``version`` is our ``aimeter_version`` in its metadata. Where ``is_closed``, the item was read
+    after its invoice was known to be closed, so that ``amount_minor`` is final.
+    """
+
+    item_id: str
+    amount_minor: int
+    version: int | None
+    is_closed: bool
+    invoice_id: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose account a key belongs to."""
+
+    account_id: str
+    livemode: bool
+    name: str | None = None
+
+
+class BillingDriver(Protocol):
+    """Made once per process; ``send``, ``read`` and ``find`` are called by several threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def livemode(self) -> bool:
+        """Whether real money moves."""
+        ...
+
+    def ensure_ready(self) -> None:
+        """Raises ConfigurationError if there is nowhere to send, or no key to send with."""
+        ...
+
+    def account(self) -> Account:
+        """Raises ConfigurationError if the key is refused, AimeterError if nobody answers."""
+        ...
+
+    def send(self, request: ItemRequest) -> Reply:
+        """Execute the request under its idempotency key."""
+        ...
+
+    def read(self, item_id: str) -> ItemView | Reply:
+        """The item; a Reply with GONE, UNREADABLE or MISCONFIGURED where there is none to see."""
+        ...
+
+    def find(self, customer_id: str, tag: str, created_since: int) -> Sequence[ItemView] | Reply:
+        """The customer's items whose ``aimeter_item`` is ``tag``, created since (Unix seconds)."""
+        ...
+
+    def close(self) -> None: ...

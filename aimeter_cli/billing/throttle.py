@@ -1,0 +1,59 @@
+"""A token bucket: so many requests a second, fewer after a 429, recovering by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+_RECOVERY_PER_SECOND = 1.0
+
+
+class Throttle:
+    """``acquire`` blocks until the next request may go out. Shared by threads.
+
+    The rate is halved by :meth:`slow_down` (at least 1/s), and grows back by one request per
+    second each second.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._most = float(per_second)
+        self._rate = float(per_second)
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next = clock()
+        self._adjusted = clock()
+
+    @property
+    def rate(self) -> float:
+        """Requests per second allowed at the moment."""
+        with self._lock:
+            return self._recovered(self._clock())
+
+    def acquire(self) -> None:
+        with self._lock:
+            now = self._clock()
+            slot = max(self._next, now)
+            self._next = slot + 1.0 / self._recovered(now)
+        if slot > now:
+            self._sleep(slot - now)
+
+    def slow_down(self) -> None:
+        """A 429 came back. Several within half a second count as one."""
+        with self._lock:
+            now = self._clock()
+            if self._rate < self._most and now - self._adjusted < 0.5:
+                return
+            self._rate = max(1.0, self._recovered(now) / 2)
+            self._adjusted = now
+            self._next = max(self._next, now + 1.0 / self._rate)
+
+    def _recovered(self, now: float) -> float:
+        return min(self._most, self._rate + (now - self._adjusted) * _RECOVERY_PER_SECOND)

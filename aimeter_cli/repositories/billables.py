@@ -1,0 +1,51 @@
+"""Who is billed: found by reference or by Stripe customer, made on first use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.models.billables import Billable
+from aimeter_cli.models.columns import table_of
+
+
+def find_billable(session: Session, ref: BillableRef, *, lock: bool = False) -> Billable | None:
+    """The billable of that reference. ``lock`` holds its row until the transaction ends."""
+    statement = select(Billable).where(Billable.type == ref.type, Billable.external_id == ref.id)
+    return session.exec(statement.with_for_update() if lock else statement).first()
+
+
+def find_by_customer(session: Session, stripe_customer_id: str) -> Billable | None:
+    """The billable that this Stripe customer stands for."""
+    statement = select(Billable).where(Billable.stripe_customer_id == stripe_customer_id)
+    return session.exec(statement).first()
+
+
+def get_or_create_billable(session: Session, ref: BillableRef, now: datetime) -> Billable:
+    """The billable of that reference, made if there is none; safe with any number of writers."""
+    found = find_billable(session, ref)
+    if found is not None:
+        return found
+    session.connection().execute(_insert(session, ref, now))
+    made = find_billable(session, ref)
+    if made is None:  # pragma: no cover  # the row was just inserted, or was there
+        raise LookupError(f"billable {ref} was inserted and is not there")
+    return made
+
+
+def list_billables(session: Session, limit: int | None = None) -> list[Billable]:
+    """Billables in the order in which they came."""
+    statement = select(Billable).order_by(col(Billable.id))
+    return list(session.exec(statement.limit(limit) if limit is not None else statement))
+
+
+def _insert(session: Session, ref: BillableRef, now: datetime) -> sqlite.Insert | postgresql.Insert:
+    """INSERT … ON CONFLICT DO NOTHING: the loser of a race waits for the winner's commit."""
+    table = table_of(Billable)
+    values = {"type": ref.type, "external_id": ref.id, "created_at": now}
+    if session.connection().dialect.name == "sqlite":
+        return sqlite.insert(table).values(values).on_conflict_do_nothing()
+    return postgresql.insert(table).values(values).on_conflict_do_nothing()

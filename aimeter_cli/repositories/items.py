@@ -1,0 +1,226 @@
+"""Claims and settlements of invoice items, as single statements. The lease token is the fence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, func, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from aimeter_cli.domain.money import to_nanos
+from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.items import InvoiceItem, SyncAttempt
+from aimeter_cli.models.overages import Overage
+from aimeter_cli.repositories.sendable import ItemKey
+
+items = table_of(InvoiceItem)
+attempts = table_of(SyncAttempt)
+overages = table_of(Overage)
+
+_not_closed = items.c.status != literal_column("'closed'")
+
+
+def make_live_item(
+    session: Session, key: ItemKey, uid: str, period_end: datetime, now: datetime
+) -> None:
+    """Insert the pending item of a key, unless there is one; the sequence goes on counting."""
+    connection = session.connection()
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    same = and_(
+        items.c.billable_id == key.billable_id,
+        items.c.subscription_id == key.subscription_id,
+        items.c.period_start == key.period_start,
+        items.c.currency == key.currency,
+    )
+    sequence = connection.execute(
+        select(func.coalesce(func.max(items.c.sequence), 0) + 1).where(same)
+    ).scalar_one()
+    connection.execute(
+        dialect.insert(items)
+        .values(
+            uid=uid, billable_id=key.billable_id, subscription_id=key.subscription_id,
+            period_start=key.period_start, period_end=period_end, currency=key.currency,
+            sequence=sequence, status="idle", step="send", is_dirty=False, version=0, generation=0,
+            target_minor=0, confirmed_minor=0, confirmed_version=0, attempts=0,
+            created_at=now, updated_at=now,
+        )
+        .on_conflict_do_nothing()
+    )  # fmt: skip
+
+
+def lock_idle_item(session: Session, key: ItemKey) -> RowMapping | None:
+    """The pending item of a key, locked, if nobody is at work on it and no person is needed."""
+    return (
+        session.connection()
+        .execute(
+            select(items)
+            .where(
+                items.c.billable_id == key.billable_id,
+                items.c.subscription_id == key.subscription_id,
+                items.c.period_start == key.period_start,
+                items.c.currency == key.currency,
+                _not_closed,
+                items.c.status == "idle",
+            )
+            .with_for_update(skip_locked=True)
+        )
+        .mappings()
+        .first()
+    )
+
+
+def lock_item(session: Session, item_id: int, *status: str) -> RowMapping | None:
+    """An item by its id, locked, if it is in one of these states and nobody else has it."""
+    return (
+        session.connection()
+        .execute(
+            select(items)
+            .where(items.c.id == item_id, items.c.status.in_(status))
+            .with_for_update(skip_locked=True)
+        )
+        .mappings()
+        .first()
+    )
+
+
+def item_by_id(session: Session, item_id: int) -> RowMapping:
+    return session.connection().execute(select(items).where(items.c.id == item_id)).mappings().one()
+
+
+def set_item(session: Session, item_id: int, **values: Any) -> None:
+    """Change an item that this transaction has locked."""
+    session.connection().execute(update(items).where(items.c.id == item_id).values(**values))
+
+
+def set_leased(session: Session, item_id: int, token: str, **values: Any) -> bool:
+    """Change an item whose lease is still ours. False: another process has taken it over."""
+    result = session.connection().execute(
+        update(items)
+        .where(items.c.id == item_id, items.c.lease_token == token, items.c.status == "sending")
+        .values(**values)
+    )
+    return result.rowcount == 1
+
+
+def pull_carry(session: Session, item_id: int, key: ItemKey, version: int) -> None:
+    """What closed items of this billable and currency left over goes into this item."""
+    session.connection().execute(
+        update(items)
+        .where(
+            items.c.billable_id == key.billable_id,
+            items.c.currency == key.currency,
+            items.c.status == literal_column("'closed'"),
+            items.c.carried_to_id.is_(None),
+            items.c.carry_out != 0,
+        )
+        .values(carried_to_id=item_id, carried_in_version=version)
+    )
+
+
+def carried_out_items(session: Session, key: ItemKey, now: datetime) -> Sequence[RowMapping]:
+    """Items of past periods that never reached one minor unit: nothing to wait for any more."""
+    return (
+        session.connection()
+        .execute(
+            select(items)
+            .where(
+                items.c.billable_id == key.billable_id,
+                items.c.currency == key.currency,
+                items.c.status == "idle",
+                items.c.stripe_item_id.is_(None),
+                items.c.confirmed_minor == 0,
+                items.c.period_end <= now,
+                items.c.period_start < key.period_start,
+            )
+            .with_for_update(skip_locked=True)
+        )
+        .mappings()
+        .all()
+    )
+
+
+def item_total(session: Session, item_id: int) -> int:
+    """Nanos that an item stands for: its overages that are not waived, and what was carried in."""
+    connection = session.connection()
+    own = connection.execute(
+        select(func.sum(overages.c.charge_amount)).where(
+            overages.c.item_id == item_id, overages.c.status != "waived"
+        )
+    ).scalar()
+    carried = connection.execute(
+        select(func.sum(items.c.carry_out)).where(items.c.carried_to_id == item_id)
+    ).scalar()
+    return (to_nanos(own) if own is not None else 0) + (
+        to_nanos(carried) if carried is not None else 0
+    )
+
+
+def in_flight(session: Session, item_id: int, version: int) -> list[int]:
+    """Ids of the overages that a version puts on the item."""
+    query = (
+        select(overages.c.id)
+        .where(
+            overages.c.item_id == item_id,
+            overages.c.in_version == version,
+            overages.c.status != "waived",
+        )
+        .order_by(overages.c.id)
+    )
+    return list(session.connection().execute(query).scalars())
+
+
+def set_in_flight(session: Session, item_id: int, version: int, **values: Any) -> None:
+    """Change the overages of the version in flight."""
+    session.connection().execute(
+        update(overages)
+        .where(
+            overages.c.item_id == item_id,
+            overages.c.in_version == version,
+            overages.c.status != "waived",
+        )
+        .values(**values)
+    )
+
+
+def add_attempt(session: Session, **values: Any) -> None:
+    session.connection().execute(insert(attempts).values(**values))
+
+
+def attempt_of(session: Session, item_id: int, version: int, generation: int) -> RowMapping:
+    return (
+        session.connection()
+        .execute(
+            select(attempts).where(
+                attempts.c.item_id == item_id,
+                attempts.c.version == version,
+                attempts.c.generation == generation,
+            )
+        )
+        .mappings()
+        .one()
+    )
+
+
+def set_attempt(
+    session: Session, item_id: int, version: int, generation: int, **values: Any
+) -> None:
+    session.connection().execute(
+        update(attempts)
+        .where(
+            attempts.c.item_id == item_id,
+            attempts.c.version == version,
+            attempts.c.generation == generation,
+        )
+        .values(**values)
+    )
+
+
+def amounts_we_set(session: Session, item_id: int) -> set[tuple[int, int]]:
+    """Every (version, amount in minor units) that we ever sent for an item."""
+    query = select(attempts.c.version, attempts.c.amount_minor).where(
+        attempts.c.item_id == item_id, attempts.c.sends > 0
+    )
+    return {(row[0], row[1]) for row in session.connection().execute(query)}

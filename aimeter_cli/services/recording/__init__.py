@@ -1,0 +1,1 @@
+"""Recording usages: idempotent, priced, counted and charged in one transaction per batch."""

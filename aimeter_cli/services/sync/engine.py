@@ -1,0 +1,195 @@
+"""Walks one claimed item through the transition table, until it is settled or given back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aimeter_cli.billing.base import BillingDriver, ItemRequest, ItemView, Reply
+from aimeter_cli.db.clock import database_now
+from aimeter_cli.domain.sync import Action, Answer, Move, Step, next_move
+from aimeter_cli.repositories.items import amounts_we_set
+from aimeter_cli.services.sync import settle
+from aimeter_cli.services.sync.claim import Accounted, Claim, Context, raise_generation
+from aimeter_cli.services.sync.request import unix_hour_before
+from aimeter_cli.signals import StopFlag
+
+_SHORT_WAIT = 5.0
+"""Seconds that a rate-limited request waits inside the run instead of for the next one."""
+
+_LEASE_LOST = Reply(Answer.LOST, reason="the lease was lost to another process")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a claim ended: synced, carried, failed, held, unknown, deferred or closed.
+
+    ``tried``: something was asked of Stripe for it. ``misconfigured`` stops the run. ``moved``:
+    overages that a closed item did not take, to be sent with the next sequence.
+    """
+
+    claim: Claim
+    status: str
+    reply: Reply | None = None
+    tried: bool = True
+    misconfigured: bool = False
+    moved: tuple[int, ...] = ()
+
+
+class Engine:
+    """Stateless between items; shared by the threads of a run."""
+
+    def __init__(self, context: Context, driver: BillingDriver, stop: StopFlag) -> None:
+        self._context = context
+        self._driver = driver
+        self._stop = stop
+
+    def process(self, claim: Claim) -> Outcome:
+        """Send and settle, or look up and settle, one claim."""
+        step = claim.step
+        while True:
+            if self._stop.is_set() or time.monotonic() > claim.send_before:
+                settle.release(self._context, claim, step)
+                return Outcome(claim, "deferred", tried=False)
+            reply, view = self._ask(claim, step)
+            move = next_move(step, reply.answer)
+            if move.action is Action.GO_ON:
+                if move.step is Step.INSPECT:
+                    return self._inspect(claim, reply)
+                step = move.step
+            elif move.action is Action.RAISE:
+                raised = raise_generation(self._context, claim)
+                if raised is None:
+                    return Outcome(claim, "unknown", _LEASE_LOST)
+                if isinstance(raised, Accounted):
+                    return Outcome(claim, raised.status)
+                claim, step = raised, raised.step
+            elif not self._waits_here(claim, reply):
+                return self._end(claim, move, reply, view)
+
+    def _ask(self, claim: Claim, step: Step) -> tuple[Reply, ItemView | None]:
+        if step in (Step.SEND, Step.PROVE):
+            kind: Literal["create", "update"] = "update" if claim.kind == "update" else "create"
+            request = ItemRequest(kind, claim.params, claim.key, claim.stripe_item_id)
+            reply = self._driver.send(request)
+            if reply.answer is Answer.DONE and reply.amount_minor != claim.target_minor:
+                reason = f"Stripe answered with the amount {reply.amount_minor}"
+                return Reply(Answer.KEY_MISMATCH, reply.item_id, reason=reason), None
+            return reply, None
+        if claim.kind == "update":
+            return self._read(claim)
+        return self._find(claim)
+
+    def _read(self, claim: Claim) -> tuple[Reply, ItemView | None]:
+        found = self._driver.read(str(claim.stripe_item_id))
+        if isinstance(found, Reply):
+            return found, None
+        return self._judge(claim, found), found
+
+    def _find(self, claim: Claim) -> tuple[Reply, ItemView | None]:
+        since = unix_hour_before(claim.created_at)
+        found = self._driver.find(claim.stripe_customer_id, claim.tag, since)
+        if isinstance(found, Reply):
+            return found, None
+        if not found:
+            return self._absent(claim), None
+        if len(found) > 1:
+            ids = ", ".join(view.item_id for view in found)
+            return Reply(Answer.DUPLICATE, reason=f"duplicate: {ids}"), None
+        view = found[0]
+        if (view.version, view.amount_minor) == (claim.version, claim.target_minor):
+            return Reply(Answer.APPLIED, view.item_id, view.amount_minor), view
+        return Reply(Answer.CHANGED, view.item_id, view.amount_minor), view
+
+    def _judge(self, claim: Claim, view: ItemView) -> Reply:
+        """What an item that was read says about the version in flight."""
+        facts = {"item_id": view.item_id, "amount_minor": view.amount_minor}
+        if view.is_closed:
+            return Reply(Answer.CLOSED, **facts)  # type: ignore[arg-type]
+        if (view.version, view.amount_minor) == (claim.version, claim.target_minor):
+            return Reply(Answer.APPLIED, **facts)  # type: ignore[arg-type]
+        with self._context.database.read() as session:
+            ours = amounts_we_set(session, claim.item_id)
+        seen = (view.version, view.amount_minor)
+        if seen == (claim.version, view.amount_minor) or seen not in ours:
+            return Reply(Answer.CHANGED, **facts)  # type: ignore[arg-type]
+        return self._absent(claim)
+
+    def _absent(self, claim: Claim) -> Reply:
+        """Not there: believed once nothing that was sent can be under way any more."""
+        if claim.unanswered_at is None:
+            return Reply(Answer.QUIET)
+        with self._context.database.read() as session:
+            now = database_now(session)
+        if now >= claim.unanswered_at + self._context.lease:
+            return Reply(Answer.QUIET)
+        return Reply(Answer.ABSENT, reason="not at Stripe yet; a request may still be under way")
+
+    def _inspect(self, claim: Claim, refusal: Reply) -> Outcome:
+        """A refused create has failed; a refused update is read to see why."""
+        if claim.kind == "create":
+            settle.settle_failed(self._context, claim, refusal)
+            return Outcome(claim, "failed", refusal)
+        reply, view = self._read(claim)
+        move = next_move(Step.INSPECT, reply.answer)
+        if move.action is Action.FAIL:
+            reply = refusal
+        return self._end(claim, move, reply, view)
+
+    def _waits_here(self, claim: Claim, reply: Reply) -> bool:
+        """Whether a rate-limited request waits a moment and goes on within the lease."""
+        if not reply.rate_limited or reply.answer not in (Answer.NOT_EXECUTED, Answer.UNREADABLE):
+            return False
+        pause = reply.retry_after if reply.retry_after is not None else 1.0
+        if pause > _SHORT_WAIT or time.monotonic() + pause > claim.send_before:
+            return False
+        return not self._stop.wait(pause)
+
+    def _end(self, claim: Claim, move: Move, reply: Reply, view: ItemView | None) -> Outcome:
+        context = self._context
+        if move.action is Action.SETTLE:
+            return self._outcome(settle.settle_done(context, claim, reply), claim, "synced", reply)
+        if move.action is Action.FAIL:
+            settled = settle.settle_failed(context, claim, reply)
+            return self._outcome(settled, claim, "failed", reply)
+        if move.action is Action.HOLD:
+            settled = settle.settle_held(context, claim, reply)
+            return self._outcome(settled, claim, "held", reply)
+        if move.action is Action.CLOSE and view is not None:
+            moved = settle.settle_closed(context, claim, view)
+            if moved is None:
+                return Outcome(claim, "unknown", _LEASE_LOST)
+            return Outcome(claim, "closed", reply, moved=tuple(moved))
+        if move.action is Action.STOP:
+            settle.release(context, claim, claim.step)
+            return Outcome(claim, "deferred", reply, misconfigured=True)
+        settled = settle.settle_wait(context, claim, move, reply)
+        known = claim.unanswered_at is None and not move.unanswered
+        return self._outcome(settled, claim, "deferred" if known else "unknown", reply)
+
+    def _outcome(self, settled: bool, claim: Claim, status: str, reply: Reply) -> Outcome:
+        if not settled:
+            return Outcome(claim, "unknown", _LEASE_LOST)
+        return Outcome(claim, status, reply)
+
+
+def find_closings(
+    context: Context, driver: BillingDriver, due: Sequence[tuple[int, int, str]], stop: StopFlag
+) -> list[tuple[int, str]]:
+    """Read idle items of past periods, and close those whose invoice is finalised.
+
+    ``due`` holds (item id, version, Stripe's id); returns (item id, ``closed`` or ``held``).
+    """
+    changed: list[tuple[int, str]] = []
+    for item_id, version, stripe_item_id in due:
+        if stop.is_set():
+            break
+        found = driver.read(stripe_item_id)
+        if isinstance(found, Reply) and found.answer is not Answer.GONE:
+            break  # it can wait for the next run
+        status = settle.settle_idle_item(context, item_id, version, found)
+        if status is not None:
+            changed.append((item_id, status))
+    return changed

@@ -1,0 +1,145 @@
+"""What came of a run: the summary that cron's mail and monitors read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aimeter_cli.errors import AimeterError
+from aimeter_cli.services.sync.claim import Accounted, Claim
+from aimeter_cli.services.sync.engine import Outcome
+
+HINTS = {
+    "no_customer": "aimeter subscriptions set-stripe-ids BILLABLE --customer cus_…",
+    "needs_rate": "aimeter rates set BASE QUOTE RATE",
+    "held": "aimeter overages show ID tells why; aimeter overages waive ID gives it up",
+    "failed": "mend the cause, then aimeter overages retry ID",
+    "item_failed": "mend the cause, then aimeter overages retry --all",
+    "item_held": "a person changed the item at Stripe; see aimeter overages list --status held",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Overages that this run could not select, by reason."""
+
+    reason: str
+    count: int
+    billables: tuple[str, ...]
+    hint: str
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class ItemLine:
+    """One item of the summary; ``request`` only in a dry run."""
+
+    billable: str
+    stripe_customer_id: str
+    stripe_invoice_item_id: str | None
+    currency: str
+    amount_minor: int
+    overages: tuple[int, ...]
+    status: str
+    error: str | None = None
+    request_id: str | None = None
+    request: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts are of overages: ``selected = synced + failed + unknown + deferred``.
+
+    ``carried`` ones were accounted for with nothing to send, and are not selected. ``closed``
+    counts items whose invoice was found finalised.
+    """
+
+    run_id: str
+    dry_run: bool = False
+    synced: int = 0
+    failed: int = 0
+    unknown: int = 0
+    deferred: int = 0
+    carried: int = 0
+    closed: int = 0
+    remaining: int = 0
+    seconds: float = 0.0
+    items: list[ItemLine] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    error: AimeterError | None = None
+    tried_in_vain: int = 0
+
+    @property
+    def selected(self) -> int:
+        return self.synced + self.failed + self.unknown + self.deferred
+
+    @property
+    def blocked_count(self) -> int:
+        return sum(entry.count for entry in self.blocked)
+
+    @property
+    def exit_code(self) -> int:
+        """3 if rows that this run tried failed or stay unsettled; else that of its error."""
+        if self.error is not None:
+            return self.error.exit_code
+        return 3 if self.failed or self.unknown or self.tried_in_vain else 0
+
+    def add_accounted(self, accounted: Accounted) -> None:
+        count = len(accounted.overage_ids)
+        if accounted.status == "synced":
+            self.synced += count
+        else:
+            self.carried += count
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        claim, count = outcome.claim, len(outcome.claim.overage_ids)
+        if outcome.status == "closed":
+            self.closed += 1
+            self.synced += count - len(outcome.moved)
+        elif outcome.status in ("failed", "held"):
+            self.failed += count
+            self.tried_in_vain += 1
+        elif outcome.status == "synced":
+            self.synced += count
+        elif outcome.status == "carried":
+            self.carried += count
+        elif outcome.status == "unknown":
+            self.unknown += count
+            self.tried_in_vain += 1
+        else:
+            self.deferred += count
+            self.tried_in_vain += outcome.tried
+        reply = outcome.reply
+        sent = reply.item_id if reply is not None else None
+        done = outcome.status == "synced"
+        self.items.append(
+            _line(claim, outcome.status, sent or claim.stripe_item_id,
+                  error=None if reply is None or done else reply.reason,
+                  request_id=reply.request_id if reply is not None else None)
+        )  # fmt: skip
+
+    def add_planned(self, claim: Claim) -> None:
+        """A dry run's claim: exactly what would be sent."""
+        self.deferred += len(claim.overage_ids)
+        item = claim.stripe_item_id
+        request = {
+            "method": "POST",
+            "path": "/v1/invoiceitems" + (f"/{item}" if claim.kind == "update" else ""),
+            "idempotency_key": claim.key,
+            "params": claim.params,
+        }
+        self.items.append(_line(claim, "planned", item, request=request))
+
+
+def _line(claim: Claim, status: str, item: str | None, **more: Any) -> ItemLine:
+    return ItemLine(
+        claim.billable,
+        claim.stripe_customer_id,
+        item,
+        claim.currency,
+        claim.target_minor,
+        claim.overage_ids,
+        status,
+        **more,
+    )

@@ -1,0 +1,272 @@
+"""One run of ``sync-stripe-overages``: what to do, a pool of threads that does it, the report."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+
+from aimeter_cli.billing.base import BillingDriver
+from aimeter_cli.db.clock import database_now
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
+from aimeter_cli.errors import ConfigurationError
+from aimeter_cli.repositories import sendable
+from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.sendable import ItemKey, WaitingItem
+from aimeter_cli.services.sync.blocked import blocked
+from aimeter_cli.services.sync.claim import (
+    Accounted,
+    Claim,
+    Context,
+    claim_dirty,
+    claim_due,
+    claim_fresh,
+    renew_waiting_rates,
+)
+from aimeter_cli.services.sync.engine import Engine, Outcome, find_closings
+from aimeter_cli.services.sync.report import Report
+from aimeter_cli.settings.table import Settings
+from aimeter_cli.signals import StopFlag
+
+Advance = Callable[[int, int], None]
+"""Called with (overages done since the last call, overages planned in all)."""
+
+_CLOSINGS_PER_RUN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``limit``: overages at the most; ``max_seconds``: nothing new is begun after that."""
+
+    limit: int = 100
+    billable_id: int | None = None
+    dry_run: bool = False
+    retry_now: bool = False
+    max_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One item's work: fresh overages of a key, or an item to go on with."""
+
+    billable_id: int
+    key: ItemKey | None = None
+    overage_ids: tuple[int, ...] = ()
+    due: WaitingItem | None = None
+    dirty: WaitingItem | None = None
+
+    @property
+    def size(self) -> int:
+        return self.due.overages if self.due is not None else len(self.overage_ids)
+
+
+def run_sync(
+    database: Database,
+    settings: Settings,
+    driver: BillingDriver,
+    options: Options,
+    *,
+    now: datetime,
+    stop: StopFlag,
+    advance: Advance = lambda _done, _planned: None,
+) -> Report:
+    """Send what can be sent. The report says what happened; nothing is raised for single rows.
+
+    Raises ConfigurationError where there is nowhere to send, or no key to send with.
+    """
+    started = time.monotonic()
+    driver.ensure_ready()
+    report = Report(uuid.uuid4().hex, dry_run=options.dry_run)
+    with database.read() as session:
+        here = installation(session)
+        if here.paused_at is not None:
+            reason = here.paused_reason or "no reason given"
+            report.notices.append(f"sync is paused: {reason}; aimeter sync resume ends it")
+            return report
+    context = Context(database, settings, here.install_id, report.run_id, now, options.dry_run)
+    _look_for_rates(context)
+    run = _Run(context, driver, options, report, stop, started)
+    run.execute(advance)
+    run.conclude()
+    return report
+
+
+def _look_for_rates(context: Context) -> None:
+    with context.database.read() as session:
+        pairs = sendable.rate_pairs(session)
+    if pairs and not context.dry_run:
+        renew_waiting_rates(context, pairs)
+
+
+def _plan(context: Context, options: Options) -> list[_Job]:
+    """At most ``limit`` overages. Half of them, if need be, are kept for new ones, so that rows
+    which cannot be settled hold up nobody."""
+    with context.database.read() as session:
+        clock = database_now(session)
+        waiting = sendable.due_items(
+            session, clock, retry_now=options.retry_now, billable_id=options.billable_id
+        )
+        fresh = sendable.oldest_sendable(session, options.limit, options.billable_id)
+        dirty = sendable.dirty_items(session, options.billable_id)
+    new = sum(map(len, fresh.values()))
+    room = options.limit - min(new, math.ceil(options.limit / 2))
+    jobs: list[_Job] = []
+    for item in waiting:
+        if item.overages > room and jobs:
+            break
+        room -= item.overages
+        jobs.append(_Job(item.billable_id, due=item))
+    jobs += [_Job(item.billable_id, dirty=item) for item in dirty]
+    left = options.limit - sum(job.size for job in jobs)
+    for key, ids in fresh.items():
+        taken = tuple(ids[: max(left, 0)])
+        left -= len(taken)
+        if taken:
+            jobs.append(_Job(key.billable_id, key, taken))
+    return jobs
+
+
+class _Run:
+    """The pool of one run. One customer's items are sent one after the other: Stripe locks them."""
+
+    def __init__(
+        self,
+        context: Context,
+        driver: BillingDriver,
+        options: Options,
+        report: Report,
+        stop: StopFlag,
+        started: float,
+    ) -> None:
+        self._context = context
+        self._driver = driver
+        self._options = options
+        self._report = report
+        self._signals = stop
+        self._halt = StopFlag()  # set by a signal's flag, by us, or by nothing
+        self._started = started
+        self._lock = threading.Lock()
+        self._unreachable = 0
+
+    def execute(self, advance: Advance) -> None:
+        jobs = _plan(self._context, self._options)
+        planned = sum(job.size for job in jobs)
+        chains: dict[int, list[_Job]] = {}
+        for job in jobs:
+            chains.setdefault(job.billable_id, []).append(job)
+        if self._options.dry_run:
+            for job in jobs:
+                self._preview(job)
+            return
+        engine = Engine(self._context, self._driver, _AnyFlag(self._signals, self._halt))
+        with ThreadPoolExecutor(self._context.settings.stripe_concurrency) as pool:
+            futures = [pool.submit(self._chain, engine, chain) for chain in chains.values()]
+            for future in as_completed(futures):
+                advance(future.result(), planned)
+
+    def conclude(self) -> None:
+        """Close items whose invoice is finalised, and count what is left."""
+        context, report = self._context, self._report
+        with context.database.read() as session:
+            clock = database_now(session)
+            due = sendable.closing_items(session, context.now, clock, _CLOSINGS_PER_RUN)
+        if not (self._options.dry_run or self._options.billable_id or self._stopping()):
+            changed = find_closings(context, self._driver, due, self._signals)
+            report.closed += sum(status == "closed" for _, status in changed)
+        with context.database.read() as session:
+            report.remaining = sendable.count_sendable(
+                session, database_now(session), self._options.billable_id
+            )
+            report.blocked = blocked(session, self._options.billable_id)
+        report.seconds = round(time.monotonic() - self._started, 3)
+
+    def _chain(self, engine: Engine, chain: list[_Job]) -> int:
+        """Every item of one billable. Returns how many overages were dealt with."""
+        done = 0
+        jobs = list(chain)
+        while jobs and not self._stopping():
+            job = jobs.pop(0)
+            claim = self._claim(job)
+            done += job.size
+            if isinstance(claim, Accounted):
+                with self._lock:
+                    self._report.add_accounted(claim)
+            elif claim is not None:
+                outcome = engine.process(claim)
+                self._note(outcome)
+                if outcome.moved:
+                    key = self._key_of(claim)
+                    jobs.insert(0, _Job(job.billable_id, key, outcome.moved))
+        return done
+
+    def _claim(self, job: _Job) -> Claim | Accounted | None:
+        if job.due is not None:
+            return claim_due(self._context, job.due.item_id, retry_now=self._options.retry_now)
+        if job.dirty is not None:
+            return claim_dirty(self._context, job.dirty.item_id)
+        if job.key is None:
+            return None
+        return claim_fresh(self._context, job.key, job.overage_ids)
+
+    def _key_of(self, claim: Claim) -> ItemKey:
+        from aimeter_cli.repositories.items import item_by_id
+
+        with self._context.database.read() as session:
+            row = item_by_id(session, claim.item_id)
+        return ItemKey(
+            row["billable_id"], row["subscription_id"], row["period_start"], row["currency"]
+        )
+
+    def _preview(self, job: _Job) -> None:
+        claim = self._claim(job)
+        if isinstance(claim, Accounted):
+            self._report.add_accounted(claim)
+        elif claim is not None:
+            self._report.add_planned(claim)
+
+    def _note(self, outcome: Outcome) -> None:
+        with self._lock:
+            self._report.add_outcome(outcome)
+            reply = outcome.reply
+            if outcome.misconfigured and reply is not None:
+                self._report.error = ConfigurationError(
+                    f"Stripe refuses the key: {reply.reason}",
+                    hint="Check STRIPE_API_KEY and its permissions; nothing was lost.",
+                )
+                self._halt.stop()
+            if reply is not None and outcome.tried:
+                self._unreachable = self._unreachable + 1 if reply.unreachable else 0
+                if self._unreachable >= UNREACHABLE_LIMIT and not self._halt.is_set():
+                    self._report.notices.append(
+                        f"Stripe did not answer {UNREACHABLE_LIMIT} times in a row; "
+                        "the run stopped, the next one goes on"
+                    )
+                    self._halt.stop()
+
+    def _stopping(self) -> bool:
+        limit = self._options.max_seconds
+        late = limit is not None and time.monotonic() - self._started > limit
+        return late or self._halt.is_set() or self._signals.is_set()
+
+
+class _AnyFlag(StopFlag):
+    """Set when any of the given flags is."""
+
+    def __init__(self, *flags: StopFlag) -> None:
+        super().__init__()
+        self._flags = flags
+
+    def is_set(self) -> bool:
+        return any(flag.is_set() for flag in self._flags)
+
+    def wait(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not self.is_set() and (left := end - time.monotonic()) > 0:
+            self._flags[0].wait(min(left, 0.2))
+        return self.is_set()

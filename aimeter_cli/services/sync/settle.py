@@ -1,0 +1,258 @@
+"""Settlements: short transactions that write down what Stripe answered, fenced by the lease token.
+
+Each returns whether the lease was still ours; if not, another process has taken the item over, and
+what it finds out counts.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping, update
+from sqlmodel import Session
+
+from aimeter_cli.billing.base import ItemView, Reply
+from aimeter_cli.db.clock import database_now
+from aimeter_cli.domain.currency import minor_unit
+from aimeter_cli.domain.events import EventName
+from aimeter_cli.domain.money import from_nanos, minor_to_nanos
+from aimeter_cli.domain.sync import Answer, Move, Step, backoff
+from aimeter_cli.repositories import items as repo
+from aimeter_cli.repositories.outbox import emit
+from aimeter_cli.services.sync.claim import Claim, Context
+
+overages = repo.overages
+CHANGED = "changed_at_stripe"
+DELETED = "deleted_at_stripe"
+DIFFERENCE = "difference_carried"
+_RELEASED = {"lease_token": None, "lease_expires_at": None}
+_CLOSING_CHECK = timedelta(hours=1)
+
+
+def settle_done(context: Context, claim: Claim, reply: Reply) -> bool:
+    """Stripe has our amount: the item and its overages are synced."""
+    with context.write() as session:
+        now = database_now(session)
+        settled = repo.set_leased(
+            session, claim.item_id, claim.token, **_RELEASED, status="idle", step=Step.SEND.value,
+            stripe_item_id=reply.item_id, confirmed_minor=claim.target_minor,
+            confirmed_version=claim.version, attempts=0, unanswered_at=None, reason=None,
+            updated_at=now, check_after=now + _CLOSING_CHECK,
+        )  # fmt: skip
+        if settled:
+            _mark_synced(session, claim.item_id, now)
+            _answered(session, claim, "done", reply)
+            _emit_charged(session, context, claim, reply)
+        return settled
+
+
+def settle_wait(context: Context, claim: Claim, move: Move, reply: Reply) -> bool:
+    """Not done, and no person is needed: back off, then go on at the move's step."""
+    with context.write() as session:
+        now = database_now(session)
+        tries = claim.attempts + (1 if move.costs else 0)
+        unanswered = now if move.unanswered else claim.unanswered_at
+        if reply.answer is Answer.ABSENT and unanswered is not None:
+            wait_until = unanswered + context.lease
+        else:
+            jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, protects nothing
+            wait_until = now + max(
+                backoff(tries, jitter), timedelta(seconds=reply.retry_after or 0)
+            )
+        settled = repo.set_leased(
+            session, claim.item_id, claim.token, **_RELEASED, status="unknown",
+            step=move.step.value, not_before=wait_until, attempts=tries,
+            unanswered_at=unanswered, reason=reply.reason, updated_at=now,
+        )  # fmt: skip
+        if settled:
+            known = unanswered is None
+            repo.set_in_flight(
+                session, claim.item_id, claim.version, status="frozen" if known else "unknown",
+                attempts=tries, last_error=reply.reason, updated_at=now,
+            )  # fmt: skip
+            _answered(session, claim, reply.answer.value, reply)
+            if move.costs and tries == context.settings.max_attempts:
+                _emit_failed(session, context, claim, reply.reason)
+        return settled
+
+
+def release(context: Context, claim: Claim, step: Step) -> bool:
+    """Give a claim back untried: too late to send within the lease, or the run is stopping."""
+    with context.write() as session:
+        now = database_now(session)
+        settled = repo.set_leased(
+            session, claim.item_id, claim.token, **_RELEASED, status="unknown", step=step.value,
+            not_before=now, unanswered_at=claim.unanswered_at, updated_at=now,
+        )  # fmt: skip
+        if settled and claim.unanswered_at is not None:
+            repo.set_in_flight(session, claim.item_id, claim.version, status="unknown")
+        return settled
+
+
+def settle_failed(context: Context, claim: Claim, reply: Reply) -> bool:
+    """Refused: nothing is tried again before ``overages retry``, which looks up first."""
+    with context.write() as session:
+        now = database_now(session)
+        settled = repo.set_leased(
+            session, claim.item_id, claim.token, **_RELEASED, status="failed",
+            step=Step.LOOK_UP.value, reason=reply.reason, attempts=claim.attempts + 1,
+            unanswered_at=claim.unanswered_at, updated_at=now,
+        )  # fmt: skip
+        if settled:
+            repo.set_in_flight(
+                session, claim.item_id, claim.version, status="failed",
+                attempts=claim.attempts + 1, last_error=reply.reason, updated_at=now,
+            )  # fmt: skip
+            _answered(session, claim, reply.answer.value, reply)
+            _emit_failed(session, context, claim, reply.reason)
+        return settled
+
+
+def settle_held(context: Context, claim: Claim, reply: Reply) -> bool:
+    """A person deleted the item or changed its amount: never recreated or overwritten silently."""
+    deleted = reply.answer is Answer.GONE
+    reason = DELETED if deleted else CHANGED
+    with context.write() as session:
+        now = database_now(session)
+        settled = repo.set_leased(
+            session, claim.item_id, claim.token, **_RELEASED, status="held", reason=reason,
+            step=Step.LOOK_UP.value, updated_at=now,
+        )  # fmt: skip
+        if settled:
+            _hold(session, claim.item_id, claim.version, now, reason, everything=deleted)
+            _answered(session, claim, reply.answer.value, reply)
+            _emit_failed(session, context, claim, reason)
+        return settled
+
+
+def settle_closed(context: Context, claim: Claim, view: ItemView) -> list[int] | None:
+    """The invoice is finalised: keep what made it there, move the rest to the next sequence.
+
+    Returns the ids of the overages that moved on; None: the lease was lost.
+    """
+    with context.write() as session:
+        now = database_now(session)
+        if not repo.set_leased(session, claim.item_id, claim.token, updated_at=now):
+            return None
+        moved = _close(session, repo.item_by_id(session, claim.item_id), view, now)
+        reply = Reply(Answer.CLOSED, view.item_id, request_id=view.request_id)
+        _answered(session, claim, reply.answer.value, reply)
+        return moved
+
+
+def settle_idle_item(
+    context: Context, item_id: int, version: int, found: ItemView | Reply
+) -> str | None:
+    """What reading an idle item showed: close it, hold it, or look again in an hour.
+
+    Returns ``"closed"`` or ``"held"`` where something changed. Nothing is done if the item was
+    claimed meanwhile.
+    """
+    with context.write() as session:
+        item = repo.lock_item(session, item_id, "idle")
+        now = database_now(session)
+        if item is None or item["version"] != version:
+            return None
+        if isinstance(found, ItemView) and found.is_closed:
+            _close(session, item, found, now)
+            return str(repo.item_by_id(session, item_id)["status"])
+        if isinstance(found, Reply) and found.answer is Answer.GONE:
+            repo.set_item(session, item_id, status="held", reason=DELETED, updated_at=now)
+            _hold(session, item_id, version, now, DELETED, everything=True)
+            return "held"
+        repo.set_item(session, item_id, check_after=now + _CLOSING_CHECK)
+        return None
+
+
+def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) -> list[int]:
+    """Close an item at its final amount; the difference is carried to the next item.
+
+    An amount that we never set is a person's doing: the item is held instead. Returns the overages
+    that this item did not take.
+    """
+    final, version = view.amount_minor, item["version"]
+    ours = repo.amounts_we_set(session, item["id"])
+    seen = (view.version if view.version is not None else version, final)
+    if seen not in ours:
+        repo.set_item(
+            session, item["id"], **_RELEASED, status="held", reason=CHANGED, updated_at=now,
+            stripe_invoice_id=view.invoice_id, final_minor=final,
+        )  # fmt: skip
+        _hold(session, item["id"], version, now, CHANGED, everything=False)
+        return []
+    pending = item["confirmed_version"] < version
+    applied = pending and view.version == version
+    moved: list[int] = []
+    if pending and not applied:
+        moved = repo.in_flight(session, item["id"], version)
+        session.connection().execute(
+            update(overages)
+            .where(overages.c.item_id == item["id"], overages.c.status != "waived")
+            .where(overages.c.in_version == version)
+            .values(status="frozen", item_id=None, in_version=None, updated_at=now)
+        )
+        session.connection().execute(
+            update(repo.items)
+            .where(repo.items.c.carried_to_id == item["id"])
+            .where(repo.items.c.carried_in_version == version)
+            .values(carried_to_id=None, carried_in_version=None)
+        )
+    confirmed = {"confirmed_version": version, "confirmed_minor": final} if applied else {}
+    _mark_synced(session, item["id"], now)
+    rest = repo.item_total(session, item["id"]) - minor_to_nanos(final, item["currency"])
+    repo.set_item(
+        session, item["id"], **_RELEASED, **confirmed, status="closed", is_dirty=False,
+        final_minor=final, carry_out=from_nanos(rest), stripe_invoice_id=view.invoice_id,
+        unanswered_at=None, updated_at=now,
+        reason=None if 0 <= rest < minor_unit(item["currency"]).step_nanos else DIFFERENCE,
+    )  # fmt: skip
+    return moved
+
+
+def _mark_synced(session: Session, item_id: int, now: datetime) -> None:
+    session.connection().execute(
+        update(overages)
+        .where(
+            overages.c.item_id == item_id,
+            overages.c.status.in_(("frozen", "carried", "unknown", "failed")),
+        )
+        .values(status="synced", synced_at=now, last_error=None, updated_at=now)
+    )
+
+
+def _hold(
+    session: Session, item_id: int, version: int, now: datetime, reason: str, *, everything: bool
+) -> None:
+    """The overages of a held item; those confirmed before stay synced unless it was deleted."""
+    statement = update(overages).where(overages.c.item_id == item_id, overages.c.status != "waived")
+    if not everything:
+        statement = statement.where(overages.c.in_version == version, overages.c.status != "synced")
+    session.connection().execute(
+        statement.values(status="held", reason=reason, last_error=reason, updated_at=now)
+    )
+
+
+def _answered(session: Session, claim: Claim, outcome: str, reply: Reply) -> None:
+    repo.set_attempt(
+        session, claim.item_id, claim.version, claim.generation, outcome=outcome,
+        request_id=reply.request_id, error=reply.reason,
+    )  # fmt: skip
+
+
+def _emit_charged(session: Session, context: Context, claim: Claim, reply: Reply) -> None:
+    emit(
+        session, EventName.OVERAGE_CHARGED, billable_id=claim.billable_id, now=context.now,
+        payload={
+            "overages": list(claim.overage_ids), "stripe_invoice_item_id": reply.item_id,
+            "amount_minor": claim.target_minor, "before_minor": claim.confirmed_minor,
+            "currency": claim.currency,
+        },
+    )  # fmt: skip
+
+
+def _emit_failed(session: Session, context: Context, claim: Claim, reason: str | None) -> None:
+    emit(
+        session, EventName.OVERAGE_SYNC_FAILED, billable_id=claim.billable_id, now=context.now,
+        payload={"overages": list(claim.overage_ids), "reason": reason, "run_id": context.run_id},
+    )  # fmt: skip
