@@ -1,0 +1,150 @@
+"""Overages as they are listed and shown, with their billable and their item at Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, and_, func, select, text
+from sqlmodel import Session
+
+from aimeter_cli.domain.periods import Period
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.models.billables import Billable
+from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.items import InvoiceItem
+from aimeter_cli.models.overages import UNSYNCED, Overage
+
+overages = table_of(Overage)
+items = table_of(InvoiceItem)
+billables = table_of(Billable)
+
+_UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
+
+
+@dataclass(frozen=True, slots=True)
+class OverageView:
+    """One overage. ``amount`` is in ``currency``, the plan's; ``charge_amount`` in the customer's,
+    once it has been converted. ``item_status`` is that of its invoice item, if it has one."""
+
+    id: int
+    billable: str
+    subscription_id: int
+    period_start: datetime
+    period_end: datetime
+    tokens: int
+    amount: Decimal
+    currency: str
+    status: str
+    synced_at: datetime | None
+    stripe_invoice_item_id: str | None
+    attempts: int
+    last_error: str | None
+    reason: str | None
+    charge_amount: Decimal | None
+    charge_currency: str | None
+    exchange_rate: Decimal | None
+    item_id: int | None
+    item_status: str | None
+    is_external: bool
+
+    @property
+    def is_synced(self) -> bool:
+        return self.status == "synced"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """``statuses`` None: any. ``period``: whose service period begins in this range."""
+
+    statuses: tuple[str, ...] | None = None
+    billable: BillableRef | None = None
+    period: Period | None = None
+
+    @property
+    def only_unsynced(self) -> bool:
+        return self.statuses is not None and set(self.statuses) <= set(UNSYNCED)
+
+
+def find_overages(session: Session, wanted: Filter, limit: int | None) -> list[OverageView]:
+    """The newest first."""
+    query = _matching(_select(), wanted).order_by(overages.c.id.desc()).limit(limit)
+    return [_view(row) for row in session.connection().execute(query).mappings()]
+
+
+def totals(session: Session, wanted: Filter) -> list[tuple[str, int, Decimal]]:
+    """(currency, count, amount) of everything that matches, not only of what is shown."""
+    query = _matching(
+        select(overages.c.currency, func.count(), func.sum(overages.c.amount)).select_from(
+            overages.join(billables, billables.c.id == overages.c.billable_id)
+        ),
+        wanted,
+    ).group_by(overages.c.currency)
+    rows = session.connection().execute(query.order_by(overages.c.currency))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def overage_views(session: Session, ids: Sequence[int]) -> list[OverageView]:
+    query = _select().where(overages.c.id.in_(ids)).order_by(overages.c.id)
+    return [_view(row) for row in session.connection().execute(query).mappings()]
+
+
+def _select() -> Select[Any]:
+    return select(
+        overages,
+        billables.c.type,
+        billables.c.external_id,
+        items.c.stripe_item_id,
+        items.c.status.label("item_status"),
+    ).select_from(
+        overages.join(billables, billables.c.id == overages.c.billable_id).outerjoin(
+            items, items.c.id == overages.c.item_id
+        )
+    )
+
+
+def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
+    if wanted.only_unsynced:
+        query = query.where(_UNSYNCED)
+    if wanted.statuses is not None and set(wanted.statuses) != set(UNSYNCED):
+        query = query.where(overages.c.status.in_(wanted.statuses))
+    if wanted.billable is not None:
+        who = and_(
+            billables.c.type == wanted.billable.type,
+            billables.c.external_id == wanted.billable.id,
+        )
+        query = query.where(who)
+    if wanted.period is not None:
+        query = query.where(
+            overages.c.period_start >= wanted.period.start,
+            overages.c.period_start < wanted.period.end,
+        )
+    return query
+
+
+def _view(row: RowMapping) -> OverageView:
+    return OverageView(
+        id=row["id"],
+        billable=f"{row['type']}:{row['external_id']}",
+        subscription_id=row["subscription_id"],
+        period_start=row["period_start"],
+        period_end=row["period_end"],
+        tokens=row["tokens"],
+        amount=row["amount"],
+        currency=row["currency"],
+        status=row["status"],
+        synced_at=row["synced_at"],
+        stripe_invoice_item_id=row["external_item_id"] or row["stripe_item_id"],
+        attempts=row["attempts"],
+        last_error=row["last_error"],
+        reason=row["reason"],
+        charge_amount=row["charge_amount"],
+        charge_currency=row["charge_currency"],
+        exchange_rate=row["exchange_rate"],
+        item_id=row["item_id"],
+        item_status=row["item_status"],
+        is_external=row["external_item_id"] is not None,
+    )

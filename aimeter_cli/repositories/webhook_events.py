@@ -1,0 +1,126 @@
+"""Stripe's events in the inbox: stored once, found by id or by the object they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+from sqlmodel import select as select_model
+
+from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.webhook_events import WebhookEvent
+
+_events = table_of(WebhookEvent)
+_c = _events.c
+
+HANDLED = ("processed", "stale", "ignored")
+"""Whose content has been seen: an event that waits or failed will still be handled itself."""
+
+
+class EventState(NamedTuple):
+    """Where a stored event stands, without its payload."""
+
+    id: int
+    event_id: str
+    livemode: bool
+    digest: str
+    status: str
+    error: str | None
+    attempts: int
+
+
+class PastEvent(NamedTuple):
+    """A handled event about some object."""
+
+    event_id: str
+    type: str
+    created: datetime
+    status: str
+    payload: str
+
+
+def store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert what is not there yet, by (livemode, event_id); safe with any number of writers."""
+    if not rows:
+        return
+    # In one order everywhere, so that two writers cannot wait for each other.
+    ordered = sorted(rows, key=lambda row: (row["livemode"], row["event_id"]))
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite.insert(_events).on_conflict_do_nothing(), ordered)
+    else:
+        connection.execute(postgresql.insert(_events).on_conflict_do_nothing(), ordered)
+
+
+def stored_states(
+    session: Session, event_ids: Collection[str], *, lock: bool = False
+) -> dict[tuple[bool, str], EventState]:
+    """Where these events stand, by (livemode, event_id)."""
+    columns = [_c[name] for name in EventState._fields]
+    statement = select(*columns).where(_c.event_id.in_(event_ids)).order_by(_c.id)
+    if lock:
+        statement = statement.with_for_update()
+    states = [EventState(*row) for row in session.connection().execute(statement)]
+    return {(state.livemode, state.event_id): state for state in states}
+
+
+def stored_payload(session: Session, row_id: int) -> str:
+    return str(session.connection().execute(select(_c.payload).where(_c.id == row_id)).scalar_one())
+
+
+def set_outcome(
+    session: Session, row_id: int, *, status: str, error: str | None, attempts: int, now: datetime
+) -> None:
+    """How handling ended, written with its effect."""
+    session.connection().execute(
+        update(_events)
+        .where(_c.id == row_id)
+        .values(status=status, error=error, attempts=attempts, handled_at=now)
+    )
+
+
+def history_of(
+    session: Session, object_id: str, *, livemode: bool, since: datetime | None = None
+) -> list[PastEvent]:
+    """The handled events about one Stripe object, newest first."""
+    statement = (
+        select(*[_c[name] for name in PastEvent._fields])
+        .where(_c.object_id == object_id, _c.livemode == livemode, _c.status.in_(HANDLED))
+        .order_by(_c.created.desc(), _c.id.desc())
+    )
+    if since is not None:
+        statement = statement.where(_c.created >= since)
+    return [PastEvent(*row) for row in session.connection().execute(statement)]
+
+
+def list_events(
+    session: Session,
+    *,
+    status: str | None = None,
+    event_type: str | None = None,
+    limit: int | None = None,
+) -> list[WebhookEvent]:
+    """Events of the inbox, newest first."""
+    statement = select_model(WebhookEvent).order_by(
+        col(WebhookEvent.created).desc(), col(WebhookEvent.id).desc()
+    )
+    if status is not None:
+        statement = statement.where(WebhookEvent.status == status)
+    if event_type is not None:
+        statement = statement.where(WebhookEvent.type == event_type)
+    return list(session.exec(statement.limit(limit) if limit is not None else statement))
+
+
+def find_event(session: Session, event_id: str) -> WebhookEvent | None:
+    """The event of that id, the live one where both modes have one."""
+    statement = (
+        select_model(WebhookEvent)
+        .where(WebhookEvent.event_id == event_id)
+        .order_by(col(WebhookEvent.livemode).desc())
+        .limit(1)
+    )
+    return session.exec(statement).first()

@@ -1,0 +1,241 @@
+"""What an operator does with overages by hand: list, show, mark as synced, waive, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from aimeter_cli.db.clock import database_now
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.periods import Period, PeriodRule, parse_time
+from aimeter_cli.domain.references import BillableRef, stripe_id
+from aimeter_cli.domain.sync import Step
+from aimeter_cli.errors import Conflict, InvalidInput, NotFound
+from aimeter_cli.models.overages import STATUSES, UNSYNCED
+from aimeter_cli.repositories import items as item_repo
+from aimeter_cli.repositories import overages as repo
+from aimeter_cli.repositories.overages import Filter, OverageView
+
+overages = repo.overages
+_IN_HAND = ("sending", "unknown")
+_REASON_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The rows shown, and (currency, count, amount) of everything that matches."""
+
+    rows: list[OverageView]
+    totals: list[tuple[str, int, Decimal]]
+
+
+def list_overages(
+    database: Database,
+    *,
+    statuses: Sequence[str] | None = None,
+    billable: str | None = None,
+    period: Period | None = None,
+    limit: int | None = 100,
+) -> Listing:
+    """The newest first. Raises InvalidInput for an unknown status."""
+    unknown = [status for status in statuses or () if status not in STATUSES]
+    if unknown:
+        raise InvalidInput(f"--status: {unknown[0]!r} is none of {', '.join(STATUSES)}")
+    who = BillableRef.parse(billable) if billable is not None else None
+    wanted = Filter(tuple(statuses) if statuses is not None else None, who, period)
+    with database.read() as session:
+        return Listing(repo.find_overages(session, wanted, limit), repo.totals(session, wanted))
+
+
+def statuses_of(
+    *, unsynced: bool, synced: bool, failed: bool, status: Sequence[str]
+) -> tuple[str, ...] | None:
+    """The statuses that the options of ``overages list`` ask for; None: any."""
+    wanted = set(status)
+    if unsynced:
+        wanted |= set(UNSYNCED)
+    if synced:
+        wanted.add("synced")
+    if failed:
+        wanted.add("failed")
+    return tuple(sorted(wanted)) or None
+
+
+def month_or_time(text: str, timezone: str) -> Period:
+    """``2026-10`` → that month in the time zone; a time → the month that holds it."""
+    moment = parse_time(f"{text}-15" if len(text) == 7 else text, "--period")
+    return PeriodRule("monthly", "calendar", timezone).period_at(moment, moment)
+
+
+def show_overage(database: Database, overage_id: int) -> OverageView:
+    """Raises NotFound."""
+    with database.read() as session:
+        return _found(session, [overage_id])[0]
+
+
+def waive(
+    database: Database, ids: Sequence[int], *, reason: str, now: datetime, dry_run: bool = False
+) -> list[OverageView]:
+    """Give overages up. One on a pending item lowers it at the next sync.
+
+    All or nothing. Raises Conflict for one that is being sent or on a finalised invoice.
+    """
+    if not reason.strip() or len(reason) > _REASON_LIMIT:
+        raise InvalidInput(f"--reason: expected 1 to {_REASON_LIMIT} characters")
+
+    def change(session: Session, view: OverageView) -> None:
+        _check_free(view, "waived")
+        _set(session, view.id, now, status="waived", reason=reason, synced_at=None)
+        if view.item_id is not None and view.item_status in ("idle", "failed"):
+            _reopen(session, view.item_id, dirty=True)
+
+    return _each(database, ids, change, dry_run=dry_run)
+
+
+def mark_synced(
+    database: Database,
+    overage_id: int,
+    stripe_item: str,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+) -> OverageView:
+    """Record that a person charged it by another invoice item: nothing will be sent for it.
+
+    Raises Conflict if the overage is being sent or charged already, or if the item is one of ours.
+    """
+    external = stripe_id(stripe_item, "ii", "STRIPE_ITEM")
+
+    def change(session: Session, view: OverageView) -> None:
+        if view.status in ("synced", "waived"):
+            raise Conflict(f"overage {view.id} is {view.status} already")
+        _check_free(view, "marked as synced")
+        ours = select(repo.items.c.id).where(repo.items.c.stripe_item_id == external)
+        if session.connection().execute(ours).first() is not None:
+            raise Conflict(
+                f"{external} is an invoice item that aimeter made and keeps up to date itself",
+                hint="Name the item that was made by hand.",
+            )
+        _set(
+            session, view.id, now, status="synced", external_item_id=external, synced_at=now,
+            item_id=None, in_version=None, reason="external", last_error=None,
+        )  # fmt: skip
+        if view.item_id is not None and view.item_status in ("idle", "failed"):
+            _reopen(session, view.item_id, dirty=True)
+
+    return _each(database, [overage_id], change, dry_run=dry_run)[0]
+
+
+def retry(
+    database: Database,
+    ids: Sequence[int] | None,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+) -> list[OverageView]:
+    """Let failed (and waiting unknown) overages be tried by the next sync; None: all failed ones.
+
+    The next sync looks up first what became of the old request. Raises Conflict for others.
+    """
+    if ids is None:
+        with database.read() as session:
+            failed = repo.find_overages(session, Filter(("failed",)), None)
+        ids = sorted(view.id for view in failed)
+
+    def change(session: Session, view: OverageView) -> None:
+        if view.status not in ("failed", "unknown") or view.item_id is None:
+            raise Conflict(
+                f"overage {view.id} is {view.status}: only failed and unknown ones are retried",
+                hint=f"aimeter overages show {view.id}",
+            )
+        if view.item_status == "failed":
+            _reopen(session, view.item_id, dirty=False)
+            item_repo.set_in_flight(
+                session, view.item_id, _version(session, view.item_id), status="frozen"
+            )
+        elif view.item_status == "unknown":
+            item_repo.set_item(session, view.item_id, not_before=database_now(session))
+        _set(session, view.id, now)
+
+    return _each(database, ids, change, dry_run=dry_run)
+
+
+def _each(
+    database: Database,
+    ids: Sequence[int],
+    change: Callable[[Session, OverageView], None],
+    *,
+    dry_run: bool,
+) -> list[OverageView]:
+    """Change every one in one transaction; returns them as they are then."""
+    with database.write(dry_run=dry_run) as session:
+        _lock(session, ids)
+        for view in _found(session, ids):
+            change(session, view)
+        return repo.overage_views(session, ids)
+
+
+def _lock(session: Session, ids: Sequence[int]) -> None:
+    """Nobody claims these overages, or settles their items, until we are done."""
+    connection = session.connection()
+    rows = connection.execute(
+        select(overages.c.item_id).where(overages.c.id.in_(ids)).order_by(overages.c.id)
+        .with_for_update()
+    )  # fmt: skip
+    held = sorted({row[0] for row in rows} - {None})
+    connection.execute(
+        select(repo.items.c.id).where(repo.items.c.id.in_(held)).order_by(repo.items.c.id)
+        .with_for_update()
+    )  # fmt: skip
+
+
+def _found(session: Session, ids: Sequence[int]) -> list[OverageView]:
+    views = repo.overage_views(session, ids)
+    missing = sorted(set(ids) - {view.id for view in views})
+    if missing:
+        raise NotFound(f"there is no overage {missing[0]}", hint="aimeter overages list")
+    return views
+
+
+def _check_free(view: OverageView, done: str) -> None:
+    if view.item_status in _IN_HAND:
+        raise Conflict(
+            f"overage {view.id} is being sent, so that it cannot be {done}",
+            hint="Run aimeter sync-stripe-overages --retry-now first.",
+        )
+    if view.item_status == "closed":
+        raise Conflict(
+            f"overage {view.id} is on a finalised invoice ({view.stripe_invoice_item_id}), so that "
+            f"it cannot be {done}",
+            hint="Issue a credit note at Stripe.",
+        )
+
+
+def _reopen(session: Session, item_id: int, *, dirty: bool) -> None:
+    """Let the next sync go on with an item: an idle one is set anew, a failed one looked up."""
+    item = item_repo.item_by_id(session, item_id)
+    changes: dict[str, Any] = {"is_dirty": dirty or item["is_dirty"]}
+    if item["status"] == "failed":
+        changes |= {
+            "status": "unknown",
+            "step": Step.LOOK_UP.value,
+            "attempts": 0,
+            "not_before": database_now(session),
+        }
+    item_repo.set_item(session, item_id, **changes)
+
+
+def _version(session: Session, item_id: int) -> int:
+    return int(item_repo.item_by_id(session, item_id)["version"])
+
+
+def _set(session: Session, overage_id: int, now: datetime, **values: Any) -> None:
+    session.connection().execute(
+        update(overages).where(overages.c.id == overage_id).values(**values, updated_at=now)
+    )

@@ -1,0 +1,1 @@
+"""Subscriptions: what an operator does with them, one use case per file."""

@@ -1,0 +1,80 @@
+"""The Stripe ids of a billable and its subscription, set and moved without losing an item."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.references import BillableRef, stripe_id
+from aimeter_cli.errors import Conflict, InvalidInput, NotFound
+from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.repositories.pending import pending_items
+from aimeter_cli.repositories.subscriptions import find_by_stripe_id, newest_of
+from aimeter_cli.services.billables import billable_named
+from aimeter_cli.services.stripe_customers import refuse_while_pending, set_customer
+from aimeter_cli.services.subscriptions.view import SubscriptionView
+
+
+def set_stripe_ids(
+    database: Database,
+    ref: BillableRef,
+    *,
+    now: datetime,
+    customer: str | None = None,
+    subscription: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> SubscriptionView:
+    """Set what is given; an id that is set already changes only while nothing is pending.
+
+    Raises NotFound, InvalidInput for another shape of id, and Conflict for an id that belongs to
+    another, or while an item is pending (``refuse_while_pending`` says what ``force`` moves).
+    """
+    if customer is None and subscription is None:
+        raise InvalidInput("give --customer, --subscription or both")
+    with database.write(dry_run=dry_run) as session:
+        billable = billable_named(session, ref, lock=True)
+        if customer is not None:
+            set_customer(session, billable, customer, option="--customer", force=force)
+        found = newest_of(session, ref)
+        if found is None:
+            raise NotFound(
+                f"{ref} has no subscription",
+                hint=f"aimeter billables update {ref} --stripe-customer cus_… sets the customer.",
+            )
+        if subscription is not None:
+            _set_subscription(session, found[0], subscription, now, force=force)
+        return SubscriptionView(*found, now)
+
+
+def free_subscription_id(
+    session: Session, text: str, option: str, own: Subscription | None = None
+) -> str:
+    """The id, if its shape is right and no other subscription has it."""
+    wanted = stripe_id(text, "sub", option)
+    taken = find_by_stripe_id(session, wanted)
+    if taken is not None and (own is None or taken[0].id != own.id):
+        other, billable, _ = taken
+        raise Conflict(
+            f"the Stripe subscription {wanted} belongs to the subscription {other.id} "
+            f"of {billable.ref}"
+        )
+    return wanted
+
+
+def _set_subscription(
+    session: Session, row: Subscription, text: str, now: datetime, *, force: bool
+) -> None:
+    wanted = free_subscription_id(session, text, "--subscription", row)
+    current = row.stripe_subscription_id
+    if current == wanted:
+        return
+    if current is not None:
+        items = pending_items(session, row.billable_id, row.id)
+        refuse_while_pending(items, f"the Stripe subscription ({current})", force=force)
+    row.stripe_subscription_id = wanted
+    row.updated_at = now
+    session.add(row)
+    session.flush()

