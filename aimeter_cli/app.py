@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aimeter_cli.errors import ConfigurationError, InvalidInput
 from aimeter_cli.settings.load import Loaded, load_settings
 from aimeter_cli.settings.table import Settings
 
 if TYPE_CHECKING:
     from aimeter_cli.billing.base import BillingDriver
     from aimeter_cli.db.engine import Database
+    from aimeter_cli.domain.pricing import ModelPrice
 
 
 class App:
@@ -61,6 +63,17 @@ class App:
         if self.as_of is not None and self.settings.stripe_api_key[3:].startswith("live_"):
             database.read_only_reason = "--as-of writes nothing while a live Stripe key is set"
         return database
+
+    @cached_property
+    def prices(self) -> dict[tuple[str, str], ModelPrice]:
+        """The price book of the configuration. Raises ConfigurationError."""
+        from aimeter_cli.domain.pricing import price_book
+
+        try:
+            return price_book(self.settings.prices, self.settings.currency)
+        except InvalidInput as error:
+            place = self.loaded.sources["prices"]
+            raise ConfigurationError(f"{place}: {error.message}") from None
 
     @cached_property
     def driver(self) -> BillingDriver:

@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from aimeter_cli.errors import Conflict, DatabaseError
+from aimeter_cli.db.engine import Database
+from aimeter_cli.errors import ConfigurationError, Conflict, DatabaseError
 
 
 def backup_sqlite(source: Path, target: Path, *, replace: bool = False) -> int:
@@ -32,3 +33,16 @@ def backup_sqlite(source: Path, target: Path, *, replace: bool = False) -> int:
         partial.unlink(missing_ok=True)
         raise DatabaseError(f"cannot back up to {target}: {error}") from None
     return target.stat().st_size
+
+
+def backup_database(database: Database, target: Path) -> int:
+    """Copy an SQLite database to a new file; returns its size in bytes.
+
+    Raises ConfigurationError for any other database, and as ``backup_sqlite`` does.
+    """
+    if database.file is None:
+        raise ConfigurationError(
+            "aimeter db backup copies SQLite files; this database is another one",
+            hint=f"pg_dump --format=custom --file={target} {database.url.database}",
+        )
+    return backup_sqlite(database.file, target)

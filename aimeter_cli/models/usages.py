@@ -12,6 +12,9 @@ from aimeter_cli.db.types import ExactDecimal, Nanos
 from aimeter_cli.models.columns import moment, primary_key, reference
 
 
+WAITING = text("state IN ('unpriced', 'needs_rate')")
+
+
 class Usage(SQLModel, table=True):
     """One metered call.
 
@@ -28,6 +31,8 @@ class Usage(SQLModel, table=True):
         Index("ix_usage_overage", "overage_id",
               sqlite_where=text("overage_id IS NOT NULL"),
               postgresql_where=text("overage_id IS NOT NULL")),
+        Index("ix_usage_waiting", "provider", "model",
+              sqlite_where=WAITING, postgresql_where=WAITING),
     )  # fmt: skip
 
     id: int = primary_key()

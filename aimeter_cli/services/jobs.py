@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -14,25 +14,26 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.models.job_runs import JobRun
 
 
-def begin(database: Database, run_id: str, command: str, now: datetime) -> None:
-    with database.write() as session:
-        session.add(JobRun(id=run_id, command=command, host=socket.gethostname(), started_at=now))
-
-
-def finish(
+def record_run(
     database: Database,
     run_id: str,
+    command: str,
     *,
+    seconds: float,
     exit_code: int,
     counts: Mapping[str, Any],
     error: str | None,
     now: datetime,
 ) -> None:
+    """Write down a run that has just ended, at ``now``."""
     with database.write() as session:
-        run = session.get_one(JobRun, run_id)
-        run.finished_at, run.exit_code, run.error = now, exit_code, error
-        run.counts = json.dumps(counts, sort_keys=True)
-        session.add(run)
+        session.add(
+            JobRun(
+                id=run_id, command=command, host=socket.gethostname(),
+                started_at=now - timedelta(seconds=seconds), finished_at=now, exit_code=exit_code,
+                counts=json.dumps(counts, sort_keys=True), error=error,
+            )
+        )  # fmt: skip
 
 
 def last_run(database: Database, command: str) -> JobRun | None:

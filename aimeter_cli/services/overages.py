@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.money import Money
 from aimeter_cli.domain.periods import Period, PeriodRule, parse_time
 from aimeter_cli.domain.references import BillableRef, stripe_id
 from aimeter_cli.domain.sync import Step
@@ -33,6 +34,14 @@ class Listing:
 
     rows: list[OverageView]
     totals: list[tuple[str, int, Decimal]]
+
+    @property
+    def summary(self) -> list[str]:
+        """A line for each currency: what all that matches comes to."""
+        return [
+            f"{count} overage(s), {Money(amount, currency)} in all"
+            for currency, count, amount in self.totals
+        ]
 
 
 def list_overages(

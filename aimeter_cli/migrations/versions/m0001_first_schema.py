@@ -564,6 +564,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("overage_id IS NOT NULL"),
         postgresql_where=sa.text("overage_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_usage_waiting",
+        "ai_usages",
+        ["provider", "model"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('unpriced', 'needs_rate')"),
+        postgresql_where=sa.text("state IN ('unpriced', 'needs_rate')"),
+    )
     op.get_bind().execute(
         sa.text(
             "INSERT INTO ai_installation (id, install_id, created_at)"

@@ -247,8 +247,8 @@ def _converted(row: RowMapping, currency: str, exchange: Exchange, now: datetime
     return {
         "charge_amount": from_nanos(conversion.apply(to_nanos(row["amount"]))),
         "charge_currency": currency,
-        "exchange_rate": conversion.rate,
-        "exchange": conversion.via,
+        "exchange_rate": conversion.rate if currency != row["currency"] else None,
+        "exchange": conversion.via if currency != row["currency"] else None,
         "reason": None,
     }
 

@@ -79,6 +79,20 @@ class Report:
         return sum(entry.count for entry in self.blocked)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """For the job's row."""
+        names = ("selected", "synced", "failed", "unknown", "deferred", "carried", "remaining")
+        return {name: getattr(self, name) for name in names} | {"blocked": self.blocked_count}
+
+    @property
+    def in_words(self) -> str:
+        """The summary as one line for people."""
+        told = ", ".join(
+            f"{count} {name}" for name, count in self.counts.items() if count or name == "synced"
+        )
+        return f"{told} in {self.seconds:.1f} s"
+
+    @property
     def exit_code(self) -> int:
         """3 if rows that this run tried failed or stay unsettled; else that of its error."""
         if self.error is not None:

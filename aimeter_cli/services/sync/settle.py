@@ -41,6 +41,8 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> bool:
             updated_at=now, check_after=now + _CLOSING_CHECK,
         )  # fmt: skip
         if settled:
+            tries = claim.attempts + 1
+            repo.set_in_flight(session, claim.item_id, claim.version, attempts=tries)
             _mark_synced(session, claim.item_id, now)
             _answered(session, claim, "done", reply)
             _emit_charged(session, context, claim, reply)

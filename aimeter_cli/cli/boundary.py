@@ -1,0 +1,121 @@
+"""The one place where errors become messages and exit codes (DESIGN.md, "The command line")."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from aimeter_cli.errors import AimeterError
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FAULT = 70
+
+
+def exit_code(run: Callable[[], Any]) -> int:
+    """Run a command, print what went wrong on stderr, and return what the process ends with."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        result = run()
+    except AimeterError as error:
+        _report(error.message, error.hint)
+        return error.exit_code
+    except typer.Abort:
+        _report("aborted; nothing was changed")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _discard_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001  # the boundary: nothing may pass as a traceback
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    if isinstance(error, typer.TyperException):
+        return _usage(error)
+    exceptions = sys.modules.get("sqlalchemy.exc")  # never imported for this check
+    if exceptions is not None and isinstance(error, exceptions.OperationalError):
+        reason = str(error.orig).strip().splitlines()
+        _report(
+            f"the database failed: {reason[0] if reason else 'no reason given'}",
+            "Check that it is reachable (aimeter db current) and run this again.",
+        )
+        return 5
+    _fault(error)
+    return FAULT
+
+
+def _usage(error: Any) -> int:
+    """A line that Typer could not parse. A group without a command has printed its help."""
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if message:
+        _report(message, f"{context.command_path} --help" if context is not None else None)
+    return int(error.exit_code)
+
+
+def _fault(error: Exception) -> None:
+    verbose = any(word in ("-v", "--verbose") for word in sys.argv) or _is_verbose()
+    if verbose:
+        import traceback
+
+        _print(_redacted("".join(traceback.format_exception(error))))
+    kind = type(error).__name__
+    _report(
+        f"{kind}{_place(error)}: this is a fault of aimeter",
+        "Please report it, with what --verbose adds.",
+    )
+
+
+def _place(error: Exception) -> str:
+    """Where in aimeter it happened: the innermost of its own frames."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = os.path.abspath(trace.tb_frame.f_code.co_filename)
+        if file.startswith(_PACKAGE + os.sep):
+            place = f" at {os.path.relpath(file, _PACKAGE)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _report(message: str, hint: str | None = None) -> None:
+    from aimeter_cli.cli.log import log_error
+    from aimeter_cli.render.console import Console
+
+    message, hint = _redacted(message), hint and _redacted(hint)
+    log_error(message)
+    Console().error(message, hint)
+
+
+def _print(text: str) -> None:
+    from aimeter_cli.render.safe import harmless_lines
+
+    print(harmless_lines(text), file=sys.stderr, end="")
+
+
+def _redacted(text: str) -> str:
+    from aimeter_cli.cli.invocation import known_secrets
+    from aimeter_cli.settings.secrets import redacted
+
+    return redacted(text, known_secrets())
+
+
+def _is_verbose() -> bool:
+    from aimeter_cli.cli.invocation import current
+
+    return current is not None and current.console.verbose
+
+
+def _discard_stdout() -> None:
+    from aimeter_cli.render.output import discard_stdout
+
+    discard_stdout()

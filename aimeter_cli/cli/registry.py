@@ -1,0 +1,42 @@
+"""Every command of ``aimeter``, in the order of ``--help``. A new noun is one line here.
+
+The module of a command is imported when the command is invoked, so that ``aimeter --help`` stays
+quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``attribute`` of ``aimeter_cli.cli.<module>``: a Typer app (a group) or a function."""
+
+    name: str
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS: tuple[Entry, ...] = (
+    Entry("init", "init", "init", "Write aimeter.toml and make the database."),
+    Entry("doctor", "doctor", "doctor", "Check configuration, database, Stripe and overages."),
+    Entry("config", "config", "app", "See every setting and where its value comes from."),
+    Entry("plans", "plans", "app", "Limits, prices and features that are sold."),
+    Entry("billables", "billables", "app", "Who is billed: users, teams, accounts."),
+    Entry("subscriptions", "subscriptions", "app", "Who is on which plan, and since when."),
+    Entry("usage", "usage", "app", "Record and import metered calls."),
+    Entry("overages", "overages", "app", "What lies beyond the plan, and where it stands."),
+    Entry(
+        "sync-stripe-overages",
+        "sync",
+        "sync_stripe_overages",
+        "Put overages on the customers' pending Stripe invoice items.",
+    ),
+    Entry("sync", "sync", "app", "Pause and resume the sync; see where it stands."),
+    Entry("rates", "rates", "app", "Conversion rates between currencies."),
+    Entry("webhooks", "webhooks", "app", "Replay Stripe's events into subscriptions."),
+    Entry("db", "db", "app", "Migrate, inspect and back up the database."),
+    Entry("sandbox", "sandbox", "sandbox", "Run a stand-in for Stripe on this machine."),
+)

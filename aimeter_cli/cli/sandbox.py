@@ -1,0 +1,53 @@
+"""``aimeter sandbox``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aimeter_cli.cli.invocation import invocation
+
+
+def sandbox(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 12111,
+    db: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Keeps its state; else it is forgotten.")
+    ] = None,
+    rate_limit: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="Requests a second, as Stripe's 25.")
+    ] = None,
+    latency_ms: Annotated[
+        float | None, typer.Option(min=0, metavar="MS", help="Wait before each answer.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="Repeat for several.")
+    ] = None,
+) -> None:
+    """Run a stand-in for Stripe until Ctrl-C, for rehearsals and tests.
+
+    Point aimeter at it with STRIPE_API_BASE and any key that begins with sk_test_.
+
+    Example: aimeter sandbox --port 12111 --db sandbox.db
+    """
+    import sqlite3
+
+    from aimeter_cli.errors import AimeterError, InvalidInput
+    from aimeter_cli.sandbox.server import serve
+
+    run = invocation(ctx)
+
+    def ready(url: str) -> None:
+        run.console.notice(f"The sandbox listens: export STRIPE_API_BASE={url}")
+
+    try:
+        serve(
+            host, port, db,
+            rate_limit=rate_limit, latency_ms=latency_ms, faults=fault or (), ready=ready,
+        )  # fmt: skip
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
+    except (OSError, sqlite3.Error) as error:
+        raise AimeterError(f"the sandbox cannot run: {error}") from None

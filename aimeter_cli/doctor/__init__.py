@@ -1,0 +1,1 @@
+"""``aimeter doctor``: is everything there that the main job needs, and if not, what to type."""

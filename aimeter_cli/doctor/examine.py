@@ -1,0 +1,56 @@
+"""The checks, in the order in which things depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from aimeter_cli.app import App
+from aimeter_cli.doctor.backlog import overages, usages
+from aimeter_cli.doctor.check import Check
+from aimeter_cli.doctor.database import database, migration
+from aimeter_cli.doctor.stripe import account, driver, key
+from aimeter_cli.doctor.sync import last_sync, paused
+from aimeter_cli.errors import AimeterError
+
+Examination = Callable[[App], Iterator[Check]]
+
+
+def configuration(app: App) -> Iterator[Check]:
+    """Whether every source of settings can be read."""
+    file = app.loaded.file
+    if file is None:
+        yield Check(
+            "configuration", "warning", "no aimeter.toml; defaults and environment only",
+            "aimeter init writes one.",
+        )  # fmt: skip
+    else:
+        yield Check("configuration", "ok", str(file))
+    count = len(app.prices)
+    yield Check("prices", "ok", f"{count} model(s) priced by the configuration")
+
+
+EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
+    ("configuration", configuration, True),
+    ("database", database, True),
+    ("migration", migration, True),
+    ("driver", driver, False),
+    ("stripe key", key, False),
+    ("stripe account", account, False),
+    ("sync", paused, False),
+    ("last sync", last_sync, False),
+    ("overages", overages, False),
+    ("usages", usages, False),
+)
+"""(name, examination, whether the later ones need it)."""
+
+
+def examine(app: App) -> Iterator[Check]:
+    """Every check; what one raises is its finding. Ends where nothing more can be seen."""
+    for name, examination, is_needed in EXAMINATIONS:
+        try:
+            yield from examination(app)
+        except AimeterError as error:
+            yield Check(name, "failed", error.message, error.hint)
+            if is_needed:
+                yield Check("the rest", "skipped", f"cannot be seen before {name} is mended")
+                return

@@ -1,0 +1,1 @@
+"""The declarations of columns and JSON fields, one noun per file."""

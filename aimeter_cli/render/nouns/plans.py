@@ -1,0 +1,33 @@
+"""Columns and JSON fields of a plan."""
+
+from __future__ import annotations
+
+from aimeter_cli.render.noun import COUNT, FLAG, LIST, MONEY, Column, Noun
+
+_UNLIMITED = "unlimited"
+
+PLAN = Noun(
+    "plan",
+    (
+        Column("id", COUNT, get="plan.id", table=False),
+        Column("slug", get="plan.slug"),
+        Column("name", get="plan.name"),
+        Column("currency", get="plan.currency", table=False),
+        Column("token_limit", COUNT, get="plan.token_limit", none=_UNLIMITED),
+        Column("cost_limit", MONEY, get="plan.cost_limit", none=_UNLIMITED),
+        Column("request_limit", COUNT, get="plan.request_limit", none=_UNLIMITED),
+        Column(
+            "overage_price_per_1k_tokens",
+            MONEY,
+            get="plan.overage_price_per_1k_tokens",
+            header="Per 1k tokens",
+        ),
+        Column(
+            "overage_behavior", get="plan.overage_behavior", header="Overage", none="configured"
+        ),
+        Column("trial_days", COUNT, get="plan.trial_days"),
+        Column("features", LIST, get="plan.features"),
+        Column("is_active", FLAG, get="plan.is_active", header="Active"),
+        Column("stripe_prices", LIST, table=False),
+    ),
+)

@@ -1,0 +1,31 @@
+"""Columns and JSON fields of a subscription."""
+
+from __future__ import annotations
+
+from aimeter_cli.render.noun import COUNT, MAP, STATUS, TIME, Column, Noun
+
+
+def _fact(name: str, kind: str = TIME, *, header: str = "", table: bool = False) -> Column:
+    return Column(name, kind, get=f"subscription.{name}", header=header, table=table)  # type: ignore[arg-type]
+
+
+SUBSCRIPTION = Noun(
+    "subscription",
+    (
+        _fact("id", COUNT, table=True),
+        Column("billable", get="billable.ref"),
+        Column("plan", get="plan.slug"),
+        _fact("billing_mode", "text", header="Mode", table=True),
+        Column("status", STATUS),
+        _fact("started_at", header="Started", table=True),
+        Column("renews_at", TIME, header="Renews"),
+        _fact("ends_at", header="Ends", table=True),
+        _fact("trial_ends_at"),
+        _fact("grace_period_ends_at"),
+        Column("current_period_start", TIME, table=False),
+        Column("current_period_end", TIME, table=False),
+        Column("stripe_customer_id", get="billable.stripe_customer_id", header="Stripe customer"),
+        _fact("stripe_subscription_id", "text", header="Stripe subscription", table=True),
+        _fact("meta", MAP),
+    ),
+)

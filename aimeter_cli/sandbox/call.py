@@ -1,0 +1,29 @@
+"""What an endpoint's code is given: the transaction, the time, the parameters, who asks."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """One execution. ``now`` is the sandbox clock in whole epoch seconds.
+
+    ``request`` is the ledger's sequence number, None for a person who acts between requests; ``by``
+    is ``api`` or ``person``; ``object_id`` is the id in the path, empty for a collection.
+    """
+
+    db: sqlite3.Connection
+    now: int
+    account: str
+    request: int | None = None
+    by: str = "api"
+    object_id: str = ""
+    params: Json = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Json]
+"""Executes an endpoint and returns its 200 body; raises :class:`.refusals.ApiError`."""

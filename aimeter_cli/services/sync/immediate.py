@@ -1,0 +1,47 @@
+"""Strategy ``immediate``: the same claim, send and settle right after the usage commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from aimeter_cli.billing.base import BillingDriver
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.repositories.billables import find_billable
+from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.settings.table import Settings
+from aimeter_cli.signals import StopFlag
+
+_LIMIT = 100
+
+
+def sync_now(
+    database: Database,
+    settings: Settings,
+    driver: BillingDriver,
+    billables: Iterable[str],
+    *,
+    now: datetime,
+    stop: StopFlag,
+) -> list[str]:
+    """Send what these billables owe. What does not settle is left to the next batch run.
+
+    Returns notices for stderr. Raises ConfigurationError where there is nowhere to send.
+    """
+    notices: list[str] = []
+    for ref in sorted(set(billables)):
+        with database.read() as session:
+            billable = find_billable(session, BillableRef.parse(ref))
+        if billable is None or stop.is_set():
+            continue
+        options = Options(limit=_LIMIT, billable_id=billable.id)
+        report = run_sync(database, settings, driver, options, now=now, stop=stop)
+        notices += report.notices
+        left = report.failed + report.unknown + report.deferred
+        if left or report.error is not None:
+            told = report.error.message if report.error is not None else f"{left} not settled"
+            notices.append(f"{ref}: {told}; the next sync-stripe-overages goes on")
+        if report.error is not None:
+            break
+    return notices
