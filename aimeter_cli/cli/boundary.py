@@ -22,6 +22,13 @@ def exit_code(run: Callable[[], Any]) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     try:
+        return _exit_code(run)
+    finally:
+        _stop_logging()
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    try:
         result = run()
     except AimeterError as error:
         _report(error.message, error.hint)
@@ -42,9 +49,12 @@ def exit_code(run: Callable[[], Any]) -> int:
 def _unexpected(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         return _usage(error)
-    exceptions = sys.modules.get("sqlalchemy.exc")  # never imported for this check
-    if exceptions is not None and isinstance(error, exceptions.OperationalError):
-        reason = str(error.orig).strip().splitlines()
+    exceptions: Any = sys.modules.get("sqlalchemy.exc")  # never imported for this check
+    if exceptions is not None and (
+        isinstance(error, exceptions.OperationalError | exceptions.InterfaceError)
+        or type(error) is exceptions.DatabaseError
+    ):
+        reason = str(getattr(error, "orig", error)).strip().splitlines()
         _report(
             f"the database failed: {reason[0] if reason else 'no reason given'}",
             "Check that it is reachable (aimeter db current) and run this again.",
@@ -113,6 +123,13 @@ def _is_verbose() -> bool:
     from aimeter_cli.cli.invocation import current
 
     return current is not None and current.console.verbose
+
+
+def _stop_logging() -> None:
+    if "aimeter_cli.cli.log" in sys.modules:
+        from aimeter_cli.cli.log import stop_logging
+
+        stop_logging()
 
 
 def _discard_stdout() -> None:

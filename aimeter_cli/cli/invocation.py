@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
@@ -93,13 +92,12 @@ class Invocation:
         return parse_time(self._as_of, "--as-of")
 
 
-def begin(ctx: typer.Context, started: Invocation, at_end: Callable[[], None]) -> None:
+def begin(ctx: typer.Context, started: Invocation) -> None:
     """Hand an invocation to the command under ``ctx``, and close it at the end."""
     global current  # noqa: PLW0603  # the boundary outlives every context
     current = started
     ctx.obj = started
     ctx.call_on_close(started.close)
-    ctx.call_on_close(at_end)
 
 
 def invocation(ctx: typer.Context) -> Invocation:

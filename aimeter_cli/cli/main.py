@@ -55,7 +55,7 @@ def aimeter(
 ) -> None:
     """Meter AI usage against plans, and put overages on Stripe invoices exactly once."""
     from aimeter_cli.cli.invocation import Invocation, begin
-    from aimeter_cli.cli.log import start_logging, stop_logging
+    from aimeter_cli.cli.log import start_logging
     from aimeter_cli.render.console import Console
 
     start_logging(log_file)
@@ -63,7 +63,7 @@ def aimeter(
     started = Invocation(
         console=console, config=config, database_url=database_url, format=format, as_of=as_of
     )
-    begin(ctx, started, stop_logging)
+    begin(ctx, started)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

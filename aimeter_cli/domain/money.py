@@ -13,7 +13,8 @@ from aimeter_cli.domain.currency import NANOS_PER_MAJOR, currency_code, minor_un
 from aimeter_cli.errors import AimeterError, InvalidInput
 
 _EXACT = Context(prec=60)
-_NANO = Decimal(1).scaleb(-9)
+MAX_EXPONENT = 12
+"""Amounts of 10¹³ major units and more are refused before any arithmetic."""
 MAX_NANOS = 2**63 - 1
 """The largest amount of the BIGINT columns: about 9.2 thousand million major units."""
 
@@ -86,7 +87,7 @@ def parse_amount(text: str | int | Decimal, what: str = "amount") -> Decimal:
         raise InvalidInput(f"{what}: {text!r} is not a decimal number such as 12.50") from None
     if not value.is_finite():
         raise InvalidInput(f"{what}: {text!r} is not a finite number")
-    if value.adjusted() > 12:
+    if value.adjusted() > MAX_EXPONENT:
         raise InvalidInput(f"{what}: {text!r} is too large")
     try:
         to_nanos(value)
@@ -112,9 +113,20 @@ def quantise_ratio(numerator: int, denominator: int) -> int:
     return whole
 
 
-def quantise_major(value: Decimal) -> Decimal:
-    """Major units → nine places, half to even, for a cost that comes with more of them."""
-    return _EXACT.quantize(value.quantize(_NANO, ROUND_HALF_EVEN, _EXACT), _NANO)
+def nearest_nanos(value: str | int | Decimal, what: str) -> int:
+    """Major units of any number of places → the nearest nano, half to even.
+
+    For costs, which may come finer than a nano. Raises InvalidInput, naming ``what``.
+    """
+    try:
+        amount = Decimal(value)
+        if amount.is_finite() and amount.adjusted() <= MAX_EXPONENT:
+            return in_range(
+                int(amount.scaleb(9, _EXACT).to_integral_value(ROUND_HALF_EVEN, _EXACT))
+            )
+    except ArithmeticError:
+        pass
+    raise InvalidInput(f"{what}: {value!r} is not a decimal number such as 12.50")
 
 
 def floor_to_minor(nanos: int, currency: str) -> int:
@@ -154,9 +166,9 @@ __all__ = [
     "from_nanos",
     "in_range",
     "minor_to_nanos",
+    "nearest_nanos",
     "parse_amount",
     "quantise",
-    "quantise_major",
     "quantise_ratio",
     "to_nanos",
 ]

@@ -113,6 +113,8 @@ def parse_time(text: str, what: str = "time") -> datetime:
         if len(text) > 10:
             raise InvalidInput(f"{what}: {text!r} has no UTC offset: add Z or, say, +02:00")
         return moment.replace(tzinfo=UTC)
+    if moment.tzinfo is UTC:
+        return moment
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -121,5 +123,6 @@ def parse_time(text: str, what: str = "time") -> datetime:
 
 def iso(moment: datetime) -> str:
     """Aware time → ``2026-10-31T12:00:00Z``, with microseconds only where there are some."""
-    text = moment.astimezone(UTC).isoformat()
-    return text.replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[:-6] + "Z"

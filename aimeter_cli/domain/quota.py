@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
-from aimeter_cli.domain.money import quantise, quantise_ratio
+from aimeter_cli.domain.money import quantise_ratio
 
 OverageBehavior = Literal["block", "allow", "charge"]
 BEHAVIORS: tuple[OverageBehavior, ...] = ("block", "allow", "charge")
@@ -34,8 +34,7 @@ class Terms:
     behavior: OverageBehavior
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """What a counter has seen in its period: tokens, requests, and nanos of cost.
 
     ``excess_token_cost`` and ``excess_request_cost`` are the cost of what lay beyond the limits.
@@ -49,28 +48,23 @@ class Totals:
 
     def plus(self, terms: Terms, tokens: int, cost: int, requests: int = 1) -> Totals:
         """The totals after one more usage of so many tokens at so many nanos."""
-        after = self.tokens + tokens
-        excess = _excess(after, terms.token_limit) - _excess(self.tokens, terms.token_limit)
-        over = _excess(self.requests + requests, terms.request_limit) - _excess(
-            self.requests, terms.request_limit
-        )
-        return Totals(
-            after,
-            self.requests + requests,
-            self.cost + cost,
-            self.excess_token_cost + _share(cost, excess, tokens),
-            self.excess_request_cost + _share(cost, over, requests),
-        )
+        after, served = self.tokens + tokens, self.requests + requests
+        token_cost, request_cost = self.excess_token_cost, self.excess_request_cost
+        if terms.token_limit is not None and after > terms.token_limit:
+            token_cost += _share(cost, after - max(self.tokens, terms.token_limit), tokens)
+        if terms.request_limit is not None and served > terms.request_limit:
+            request_cost += _share(cost, served - max(self.requests, terms.request_limit), requests)
+        return Totals(after, served, self.cost + cost, token_cost, request_cost)
 
     def excess_tokens(self, terms: Terms) -> int:
         return _excess(self.tokens, terms.token_limit)
 
     def exceeds(self, terms: Terms) -> bool:
         """Whether any limit has been passed."""
-        return bool(
-            _excess(self.tokens, terms.token_limit)
-            or _excess(self.cost, terms.cost_limit)
-            or _excess(self.requests, terms.request_limit)
+        return (
+            (terms.token_limit is not None and self.tokens > terms.token_limit)
+            or (terms.cost_limit is not None and self.cost > terms.cost_limit)
+            or (terms.request_limit is not None and self.requests > terms.request_limit)
         )
 
     def reaches(self, terms: Terms) -> bool:
@@ -85,13 +79,22 @@ class Totals:
 
 def charge(terms: Terms, totals: Totals) -> int:
     """What a period with these totals costs beyond the plan, in nanos."""
+    times, over = _ratio(terms.markup)
     if terms.price_per_1k is None:
-        tokens = quantise(totals.excess_token_cost * Fraction(terms.markup))
+        most = quantise_ratio(totals.excess_token_cost * times, over)
     else:
-        tokens = quantise_ratio(totals.excess_tokens(terms) * terms.price_per_1k, 1000)
-    cost = quantise(_excess(totals.cost, terms.cost_limit) * Fraction(terms.markup))
-    requests = quantise(totals.excess_request_cost * Fraction(terms.markup))
-    return max(tokens, cost, requests)
+        most = quantise_ratio(totals.excess_tokens(terms) * terms.price_per_1k, 1000)
+    if terms.cost_limit is not None:
+        beyond = _excess(totals.cost, terms.cost_limit)
+        most = max(most, quantise_ratio(beyond * times, over))
+    if terms.request_limit is not None:
+        most = max(most, quantise_ratio(totals.excess_request_cost * times, over))
+    return most
+
+
+@lru_cache(maxsize=64)
+def _ratio(markup: Decimal) -> tuple[int, int]:
+    return markup.as_integer_ratio()
 
 
 def _excess(used: int, limit: int | None) -> int:

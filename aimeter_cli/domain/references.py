@@ -9,7 +9,7 @@ from aimeter_cli.errors import InvalidInput
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.\\-]{0,63}")
 _ID = re.compile(r"[^\s\x00-\x1f\x7f-\x9f:][^\s\x00-\x1f\x7f-\x9f]{0,190}")
-_STRIPE_ID = re.compile(r"[A-Za-z0-9_]{3,250}")
+_STRIPE_ID = re.compile(r"[A-Za-z0-9_]{1,250}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 

@@ -97,15 +97,17 @@ def _checked_envelope(document: object) -> Mapping[str, Any]:
     """Tells what is no event apart; an EventBridge envelope is opened."""
     if not isinstance(document, Mapping):
         raise NotAnEvent("not a Stripe event: expected a JSON object")
-    if "detail-type" in document and isinstance(document.get("detail"), Mapping):
-        document = document["detail"]
-    kind = document.get("object")
+    detail = document.get("detail") if "detail-type" in document else None
+    envelope: Mapping[str, Any] = detail if isinstance(detail, Mapping) else document
+    kind = envelope.get("object")
     if kind == "event":
-        return document
+        return envelope
     if kind == "v2.core.event":
         raise NotAnEvent("a thin v2 event: it carries no object; subscribe to snapshot (v1) events")
     if isinstance(kind, str) and _TYPE.fullmatch(kind):
-        raise NotAnEvent(f"not a Stripe event but a bare {kind} object, without the event around it")
+        raise NotAnEvent(
+            f"not a Stripe event but a bare {kind} object, without the event around it"
+        )
     raise NotAnEvent('not a Stripe event: "object" is not "event"')
 
 

@@ -106,6 +106,11 @@ def is_recovery(body: Mapping[str, Any], previous: Mapping[str, Any]) -> bool:
     return previous.get("status") in _IN_ARREARS and body.get("status") in _RECOVERED
 
 
+def is_reactivation(previous: Mapping[str, Any]) -> bool:
+    """Whether the update took back a cancellation that had been scheduled."""
+    return previous.get("cancel_at_period_end") is True or previous.get("cancel_at") is not None
+
+
 def _items(body: Mapping[str, Any]) -> Iterator[SubscriptionItem]:
     listed = _hash(body.get("items")).get("data")
     items = listed if isinstance(listed, list) else []

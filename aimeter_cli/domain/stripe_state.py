@@ -14,9 +14,7 @@ from aimeter_cli.domain.periods import Period
 from aimeter_cli.domain.stripe_payloads import StripeSubscription
 
 
-def ended_for_good(
-    *, is_live: bool, ends_at: datetime | None, expired_at: datetime | None
-) -> bool:
+def ended_for_good(*, is_live: bool, ends_at: datetime | None, expired_at: datetime | None) -> bool:
     """Whether the subscription was ended, by Stripe or here, and can never come back.
 
     An expired one can: a payment reactivates it. One whose end has merely passed is still live
@@ -57,9 +55,7 @@ def state_columns(
     return columns
 
 
-def end_of(
-    stripe: StripeSubscription, period: Period | None, at: datetime
-) -> datetime | None:
+def end_of(stripe: StripeSubscription, period: Period | None, at: datetime) -> datetime | None:
     """When access ends, None if it goes on.
 
     ``canceled_at`` under ``cancel_at_period_end`` is the day the customer asked, not the end.

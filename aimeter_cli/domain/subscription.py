@@ -76,6 +76,15 @@ def in_trial(facts: Facts, moment: datetime) -> bool:
     return facts.trial_ends_at is not None and moment < facts.trial_ends_at
 
 
+def unchanged_until(facts: Facts, moment: datetime) -> datetime | None:
+    """The first time after ``moment`` at which the status may become another; None: never."""
+    changes = (
+        facts.started_at, facts.ends_at, facts.trial_ends_at, facts.grace_period_ends_at,
+        facts.expired_at, facts.paused_at,
+    )  # fmt: skip
+    return min((change for change in changes if change and change > moment), default=None)
+
+
 def _expired(facts: Facts, now: datetime) -> bool:
     if facts.expired_at is not None and facts.expired_at <= now:
         return True

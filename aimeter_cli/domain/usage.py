@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 from aimeter_cli.domain.currency import currency_code
-from aimeter_cli.domain.money import parse_amount, quantise_major, to_nanos
+from aimeter_cli.domain.money import nearest_nanos
 from aimeter_cli.domain.periods import iso, parse_time
 from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.domain.references import BillableRef
@@ -39,14 +40,16 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 _KNOWN = frozenset(USAGE_FIELDS)
 _TEXT_LIMIT = 200
 _SEPARATOR = "\x1f"
+_CLASSES = ",".join(["%d"] * len(TOKEN_FIELDS))
 
 
-@dataclass(frozen=True, slots=True)
-class UsageLine:
-    """A checked usage. ``cost`` is nanos of ``currency``, or None: to be priced by us.
+class UsageLine(NamedTuple):
+    """A checked usage.
 
-    ``key`` is the caller's idempotency key, or None. ``fingerprint`` is a hash of everything the
-    caller said, by which a repeat of a key with other content is told from a true repeat.
+    ``cost`` is nanos of ``currency``, or None: to be priced by us. ``stamp`` is ``occurred_at`` as
+    text in UTC. ``key`` is the caller's idempotency key, or None. ``fingerprint`` is a hash of
+    everything the caller said, by which a repeat of a key with other content is told from a true
+    repeat.
     """
 
     billable: str
@@ -58,6 +61,7 @@ class UsageLine:
     currency: str | None
     key: str | None
     occurred_at: datetime
+    stamp: str
     meta: str | None
     fingerprint: str
 
@@ -75,30 +79,43 @@ def usage_line(fields: Mapping[str, object], *, now: datetime | None = None) -> 
         unknown = sorted(set(map(str, fields)) - _KNOWN)
         raise InvalidInput(f"unknown field {unknown[0]!r}: expected {', '.join(USAGE_FIELDS)}")
     get = fields.get
-    billable = get("billable")
-    if not isinstance(billable, str):
+    said_billable = get("billable")
+    if not isinstance(said_billable, str):
         raise InvalidInput("billable: required, TYPE:ID such as user:42")
-    billable = str(BillableRef.parse(billable))
-    provider = _text("provider", get("provider"))
-    model = _text("model", get("model"))
+    billable = _billable(said_billable)
+    provider, model = _name("provider", get("provider")), _name("model", get("model"))
     if provider is None or model is None:
         missing = "provider" if provider is None else "model"
         raise InvalidInput(f"{missing}: required, such as {_EXAMPLES[missing]}")
-    feature = _text("feature", get("feature"))
-    tokens = tuple([_count(name, get(name)) for name in TOKEN_FIELDS])
+    feature = _name("feature", get("feature"))
+    tokens = tuple(
+        [
+            n if type(n := get(name, 0)) is int and 0 <= n <= MAX_TOKENS else _count(name, n)
+            for name in TOKEN_FIELDS
+        ]
+    )
     cost, currency = _cost(get("cost"), get("currency"))
     key = _text("idempotency_key", get("idempotency_key"))
     said = get("occurred_at")
-    if said is None or said == "":
-        if now is None:
-            raise InvalidInput("occurred_at: required in imports, such as 2026-10-31T12:00:00Z")
-        occurred, stamp = now, ""
+    if said is not None and said != "":
+        occurred, stamp = _moment(said)
+        told = stamp
+    elif now is not None:
+        occurred, stamp, told = now, iso(now), ""
     else:
-        occurred = _moment(said)
-        stamp = iso(occurred)
+        raise InvalidInput("occurred_at: required in imports, such as 2026-10-31T12:00:00Z")
     meta = _meta(get("meta"))
     content = _SEPARATOR.join(
-        (billable, provider, model, feature or "", repr(tokens), str(cost), currency or "", stamp)
+        (
+            billable,
+            provider,
+            model,
+            feature or "",
+            _CLASSES % tokens,
+            str(cost),
+            currency or "",
+            told,
+        )
     )
     fingerprint = blake2b(f"{content}{_SEPARATOR}{meta}".encode(), digest_size=16).hexdigest()
     return UsageLine(
@@ -111,6 +128,7 @@ def usage_line(fields: Mapping[str, object], *, now: datetime | None = None) -> 
         currency,
         key,
         occurred,
+        stamp,
         meta,
         fingerprint,
     )
@@ -132,6 +150,16 @@ def check_not_future(occurred_at: datetime, now: datetime) -> None:
         )
 
 
+@lru_cache(maxsize=4096)
+def _billable(text: str) -> str:
+    return str(BillableRef.parse(text))
+
+
+def _name(field: str, value: object) -> str | None:
+    """A text of which there are few: checked once."""
+    return _known_text(field, value) if isinstance(value, str) else _text(field, value)
+
+
 def _text(name: str, value: object) -> str | None:
     if value is None or value == "":
         return None
@@ -142,6 +170,9 @@ def _text(name: str, value: object) -> str | None:
     if not value.isprintable():
         raise InvalidInput(f"{name}: contains control characters")
     return value
+
+
+_known_text = lru_cache(maxsize=4096)(_text)
 
 
 def _count(name: str, value: object) -> int:
@@ -159,36 +190,38 @@ def _count(name: str, value: object) -> int:
 
 
 def _cost(value: object, currency: object) -> tuple[int | None, str | None]:
-    if currency in (None, ""):
+    if currency is None or currency == "":
         code = None
     elif isinstance(currency, str):
-        code = currency_code(currency)
+        code = _currency(currency)
     else:
         raise InvalidInput(f"currency: expected a code such as usd, got {currency!r}")
     if value is None or value == "":
         return None, code
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidInput(f"cost: expected a decimal number such as '0.0021', got {value!r}")
-    try:
-        amount = Decimal(value)
-        if amount.is_finite() and amount.adjusted() <= 12:
-            amount = quantise_major(amount)
-    except ArithmeticError:
-        raise InvalidInput(f"cost: {value!r} is not a decimal number such as '0.0021'") from None
-    amount = parse_amount(amount, "cost")
-    if amount < 0:
+    nanos = nearest_nanos(value, "cost")
+    if nanos < 0:
         raise InvalidInput(f"cost: cannot be negative, got {value}")
-    return to_nanos(amount), code
+    return nanos, code
 
 
-def _moment(value: object) -> datetime:
+_currency = lru_cache(maxsize=256)(currency_code)
+
+
+def _moment(value: object) -> tuple[datetime, str]:
+    """The time, aware UTC, and its text."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidInput("occurred_at: has no time zone: pass an aware datetime")
-        return value.astimezone(UTC)
-    if not isinstance(value, str):
+        moment = value.astimezone(UTC)
+    elif isinstance(value, str):
+        moment = parse_time(value, "occurred_at")
+        if len(value) == 20 and value[10] == "T" and value[16] == ":" and value[19] == "Z":
+            return moment, value
+    else:
         raise InvalidInput(f"occurred_at: expected an ISO 8601 text, got {value!r}")
-    return parse_time(value, "occurred_at")
+    return moment, iso(moment)
 
 
 def _meta(value: object) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Column, Index, Text, text
 from sqlmodel import Field, SQLModel
 
+from aimeter_cli.domain.metering_period import PeriodFacts, metering_period
 from aimeter_cli.domain.periods import Alignment, Period, PeriodRule, PeriodType
 from aimeter_cli.models.columns import moment, primary_key, reference
 
@@ -54,20 +55,12 @@ class Subscription(SQLModel, table=True):
     updated_at: datetime = moment()
 
     def period_at(self, time: datetime) -> Period:
-        """The metering period that holds ``time``: Stripe's where it is known, else computed.
-
-        An anchored period never begins before the subscription does, nor overlaps Stripe's.
-        """
+        """The metering period that holds ``time``."""
         rule = PeriodRule(self.period_type, self.period_alignment, self.timezone)
-        period = rule.period_at(time, self.period_anchor)
-        if rule.alignment == "calendar":
-            return period
-        start, end = self.current_period_start, self.current_period_end
-        if start is not None and end is not None:
-            if start <= time < end:
-                return Period(start, end)
-            if time < start:
-                period = Period(period.start, min(period.end, start))
-            else:
-                period = Period(max(period.start, end), period.end)
-        return Period(max(period.start, min(self.started_at, time)), period.end)
+        facts = PeriodFacts(
+            self.period_anchor,
+            self.started_at,
+            self.current_period_start,
+            self.current_period_end,
+        )
+        return metering_period(rule, facts, time)

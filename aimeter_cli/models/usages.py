@@ -11,7 +11,6 @@ from sqlmodel import Field, SQLModel
 from aimeter_cli.db.types import ExactDecimal, Nanos
 from aimeter_cli.models.columns import moment, primary_key, reference
 
-
 WAITING = text("state IN ('unpriced', 'needs_rate')")
 
 

@@ -65,4 +65,5 @@ def _rendered(table: Table, color: bool) -> str:
         legacy_windows=False,
     )
     console.print(table)
-    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().strip("\n").splitlines())
+    lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
+    return "\n".join(lines).strip("\n") + "\n"

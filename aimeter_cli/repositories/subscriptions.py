@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import or_
@@ -56,7 +56,8 @@ def list_subscriptions(
     plan: str | None = None,
     billable: BillableRef | None = None,
     missing_stripe_ids: bool = False,
-) -> Iterator[Found]:
+    limit: int | None = None,
+) -> Sequence[Found]:
     """Oldest first. ``missing_stripe_ids``: live ones without a customer or a subscription id."""
     statement = _WITH_NAMES.order_by(col(Subscription.id))
     if plan is not None:
@@ -73,7 +74,7 @@ def list_subscriptions(
                 col(Subscription.stripe_subscription_id).is_(None),
             ),
         )
-    yield from session.exec(statement.execution_options(yield_per=500))
+    return session.exec(statement.limit(limit)).all()
 
 
 def overdue(session: Session, now: datetime) -> Sequence[Found]:

@@ -1,125 +1,121 @@
-"""Writing usages and counters. Plain numbers go in here: money is nanos already."""
+"""Writing usages and counters: prepared statements, plain numbers (money is nanos already)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Insert,
-    RowMapping,
-    Table,
-    bindparam,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import BigInteger, Executable, RowMapping, bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.overages import Overage
+from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.usages import Usage, UsageCounter
 
 usages = table_of(Usage)
 counters = table_of(UsageCounter)
 overages = table_of(Overage)
+_subscriptions = table_of(Subscription)
+_plans = table_of(Plan)
 
 USAGE_COLUMNS = tuple(column.name for column in usages.columns if column.name != "id")
-_TOTALS = ("tokens", "requests", "cost", "excess_token_cost", "excess_request_cost")
-_LOOKUP = 400
-"""Values in one IN list; SQLite takes at most 32,766 variables, plans grow with them."""
+TOTALS = ("tokens", "requests", "cost", "excess_token_cost", "excess_request_cost")
 
+CounterKey = tuple[int, int, datetime, datetime]
+"""(billable, plan, period start, period end)."""
 
-def _raw(table: Table, names: Iterable[str]) -> dict[str, Any]:
-    """Bind parameters that take nanos as integers where the column's type takes Decimals."""
-    money = {"cost", "plan_cost", "charge", *_TOTALS}
-    return {
-        name: bindparam(name, type_=BigInteger() if name in money else table.c[name].type)
-        for name in names
-    }
-
-
-_INSERT_USAGE: Insert = insert(usages).values(_raw(usages, USAGE_COLUMNS))
-_UPDATE_COUNTER = (
-    update(counters).where(counters.c.id == bindparam("counter")).values(_raw(counters, _TOTALS))
+_KNOWN = (
+    "SELECT id, idempotency_key, fingerprint, overage_id, charge, state FROM ai_usages"
+    " WHERE idempotency_key "
 )
+_KNOWN_KEYS = {
+    "sqlite": text(_KNOWN + "IN (SELECT value FROM json_each(:keys))"),
+    "postgresql": text(_KNOWN + "IN (SELECT json_array_elements_text(CAST(:keys AS json)))"),
+}
+_COUNTER = (
+    select(counters)
+    .where(
+        counters.c.billable_id == bindparam("billable"),
+        counters.c.plan_id == bindparam("plan"),
+        counters.c.period_start == bindparam("start"),
+        counters.c.period_end == bindparam("end"),
+    )
+    .with_for_update()
+)
+_UPDATE_COUNTER = (
+    update(counters)
+    .where(counters.c.id == bindparam("counter"))
+    .values({name: bindparam(f"new_{name}", type_=BigInteger()) for name in TOTALS})
+)
+_SUBSCRIPTIONS = (
+    select(_subscriptions)
+    .where(_subscriptions.c.billable_id.in_(bindparam("billables", expanding=True)))
+    .order_by(_subscriptions.c.started_at.desc(), _subscriptions.c.id.desc())
+)
+_PLANS = select(_plans).where(_plans.c.id.in_(bindparam("plans", expanding=True)))
 
 
 def known_keys(session: Session, keys: Sequence[str]) -> dict[str, RowMapping]:
-    """Usages that are there already, by idempotency key."""
-    found: dict[str, RowMapping] = {}
-    for first in range(0, len(keys), _LOOKUP):
-        query = select(
-            usages.c.id,
-            usages.c.idempotency_key,
-            usages.c.fingerprint,
-            usages.c.overage_id,
-            usages.c.charge,
-            usages.c.state,
-        ).where(usages.c.idempotency_key.in_(keys[first : first + _LOOKUP]))
-        for row in session.connection().execute(query).mappings():
-            found[row["idempotency_key"]] = row
-    return found
+    """Usages that are there already, by idempotency key. ``charge`` is in nanos."""
+    connection = session.connection()
+    query = _KNOWN_KEYS[connection.dialect.name]
+    rows = connection.execute(query, {"keys": json.dumps(keys)}).mappings()
+    return {row["idempotency_key"]: row for row in rows}
 
 
-def insert_usages(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Raises IntegrityError if another writer used one of the keys meanwhile."""
-    session.connection().execute(_INSERT_USAGE, rows)
+def time_storage(session: Session) -> Callable[[str], str]:
+    """How the driver of this database takes a time in UTC, ``2026-10-31T12:00:00[.000000]Z``."""
+    return _sqlite_time if session.connection().dialect.name == "sqlite" else str
 
 
-def subscriptions_of(
-    session: Session, billable_ids: Iterable[int]
-) -> dict[int, list[Subscription]]:
+def _sqlite_time(stamp: str) -> str:
+    return f"{stamp[:10]} {stamp[11:19]}.{stamp[20:26] or '000000'}"
+
+
+def insert_usages(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows in the order of ``USAGE_COLUMNS``, as the driver takes them, money in nanos.
+
+    Raises IntegrityError if another writer used one of the keys meanwhile.
+    """
+    connection = session.connection()
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    marks = ", ".join([mark] * len(USAGE_COLUMNS))
+    statement = f"INSERT INTO ai_usages ({', '.join(USAGE_COLUMNS)}) VALUES ({marks})"
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def subscription_rows(session: Session, billable_ids: Iterable[int]) -> Sequence[RowMapping]:
     """Every subscription that these billables ever had, the latest started first."""
-    found: dict[int, list[Subscription]] = {}
-    ids = list(billable_ids)
-    for first in range(0, len(ids), _LOOKUP):
-        rows = session.exec(_select_subscriptions(ids[first : first + _LOOKUP]))
-        for row in rows:
-            found.setdefault(row.billable_id, []).append(row)
-    return found
+    parameters = {"billables": sorted(billable_ids)}
+    return session.connection().execute(_SUBSCRIPTIONS, parameters).mappings().all()
 
 
-def _select_subscriptions(ids: Sequence[int]) -> Any:
-    from sqlmodel import select as select_model
-
-    return (
-        select_model(Subscription)
-        .where(col(Subscription.billable_id).in_(ids))
-        .order_by(col(Subscription.started_at).desc(), col(Subscription.id).desc())
-    )
+def plan_rows(session: Session, plan_ids: Iterable[int]) -> Sequence[RowMapping]:
+    return session.connection().execute(_PLANS, {"plans": sorted(plan_ids)}).mappings().all()
 
 
 def lock_counters(
-    session: Session, wanted: Mapping[tuple[int, int, datetime, datetime], Mapping[str, Any]]
-) -> dict[tuple[int, int, datetime, datetime], RowMapping]:
-    """The counters of (billable, plan, start, end), made where missing, locked in one order.
+    session: Session, wanted: Mapping[CounterKey, Mapping[str, Any]]
+) -> dict[CounterKey, RowMapping]:
+    """The counters, made where missing, locked in one order.
 
     The values of ``wanted`` are a new counter's terms.
     """
     connection = session.connection()
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    found: dict[tuple[int, int, datetime, datetime], RowMapping] = {}
+    found: dict[CounterKey, RowMapping] = {}
     for key in sorted(wanted):
-        billable, plan, start, end = key
-        query = (
-            select(counters)
-            .where(
-                counters.c.billable_id == billable,
-                counters.c.plan_id == plan,
-                counters.c.period_start == start,
-                counters.c.period_end == end,
-            )
-            .with_for_update()
-        )
-        row = connection.execute(query).mappings().first()
+        parameters = dict(zip(("billable", "plan", "start", "end"), key, strict=True))
+        row = connection.execute(_COUNTER, parameters).mappings().first()
         if row is None:
-            zero = dict.fromkeys(_TOTALS, 0)
+            billable, plan, start, end = key
+            zero = dict.fromkeys(TOTALS, 0)
             connection.execute(
                 dialect.insert(counters)
                 .values(
@@ -128,14 +124,19 @@ def lock_counters(
                 )
                 .on_conflict_do_nothing()
             )  # fmt: skip
-            row = connection.execute(query).mappings().one()
+            row = connection.execute(_COUNTER, parameters).mappings().one()
         found[key] = row
     return found
 
 
-def update_counters(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Absolute totals of counters that this transaction has locked, under the key ``counter``."""
-    session.connection().execute(_UPDATE_COUNTER, rows)
+def update_counters(session: Session, totals: Mapping[int, Mapping[str, int]]) -> None:
+    """Absolute totals, by counter id, of counters that this transaction has locked."""
+    rows = [
+        {"counter": counter, **{f"new_{name}": new[name] for name in TOTALS}}
+        for counter, new in totals.items()
+    ]
+    if rows:
+        session.connection().execute(_UPDATE_COUNTER, rows)
 
 
 def add_to_overage(session: Session, *, late: bool, **values: Any) -> int:
@@ -144,22 +145,35 @@ def add_to_overage(session: Session, *, late: bool, **values: Any) -> int:
     A late one is ``held``, apart from the open one. ``amount`` is a Decimal.
     """
     connection = session.connection()
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    status, reason = ("held", "late_usage") if late else ("open", None)
+    statement = _add_to_overage(connection.dialect.name, late=late)
+    return int(connection.execute(statement, values).scalar_one())
+
+
+@lru_cache(maxsize=4)
+def _add_to_overage(dialect_name: str, *, late: bool) -> Executable:
+    """Built once: composing an upsert costs more than executing it."""
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
+    given = (
+        "billable_id", "subscription_id", "counter_id", "period_start", "period_end",
+        "currency", "tokens", "amount", "updated_at",
+    )  # fmt: skip
     where = "status = 'held' AND reason = 'late_usage'" if late else "status = 'open'"
     statement = dialect.insert(overages).values(
-        status=status, reason=reason, attempts=0, created_at=values["updated_at"], **values
+        {name: bindparam(name, type_=overages.c[name].type) for name in given}
+        | {
+            "status": "held" if late else "open",
+            "reason": "late_usage" if late else None,
+            "attempts": 0,
+            "created_at": bindparam("updated_at", type_=overages.c.updated_at.type),
+        }
     )
-    return int(
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["counter_id", "subscription_id"],
-                index_where=text(where),
-                set_={
-                    "amount": overages.c.amount + statement.excluded.amount,
-                    "tokens": overages.c.tokens + statement.excluded.tokens,
-                    "updated_at": statement.excluded.updated_at,
-                },
-            ).returning(overages.c.id)
-        ).scalar_one()
-    )
+    adding: Executable = statement.on_conflict_do_update(
+        index_elements=["counter_id", "subscription_id"],
+        index_where=text(where),
+        set_={
+            "amount": overages.c.amount + statement.excluded.amount,
+            "tokens": overages.c.tokens + statement.excluded.tokens,
+            "updated_at": statement.excluded.updated_at,
+        },
+    ).returning(overages.c.id)
+    return adding

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
@@ -43,6 +43,20 @@ class PastEvent(NamedTuple):
     payload: str
 
 
+# Built once: building a statement costs more than running it.
+_HISTORY = (
+    select(*[_c[name] for name in PastEvent._fields])
+    .where(
+        _c.object_id == bindparam("object"),
+        _c.livemode == bindparam("mode"),
+        _c.status.in_(HANDLED),
+    )
+    .order_by(_c.created.desc(), _c.id.desc())
+)
+_HISTORY_SINCE = _HISTORY.where(_c.created >= bindparam("since"))
+_SET_OUTCOME = update(_events).where(_c.id == bindparam("row_id"))
+
+
 def store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert what is not there yet, by (livemode, event_id); safe with any number of writers."""
     if not rows:
@@ -76,25 +90,17 @@ def set_outcome(
     session: Session, row_id: int, *, status: str, error: str | None, attempts: int, now: datetime
 ) -> None:
     """How handling ended, written with its effect."""
-    session.connection().execute(
-        update(_events)
-        .where(_c.id == row_id)
-        .values(status=status, error=error, attempts=attempts, handled_at=now)
-    )
+    values = {"status": status, "error": error, "attempts": attempts, "handled_at": now}
+    session.connection().execute(_SET_OUTCOME, {**values, "row_id": row_id})
 
 
 def history_of(
     session: Session, object_id: str, *, livemode: bool, since: datetime | None = None
 ) -> list[PastEvent]:
     """The handled events about one Stripe object, newest first."""
-    statement = (
-        select(*[_c[name] for name in PastEvent._fields])
-        .where(_c.object_id == object_id, _c.livemode == livemode, _c.status.in_(HANDLED))
-        .order_by(_c.created.desc(), _c.id.desc())
-    )
-    if since is not None:
-        statement = statement.where(_c.created >= since)
-    return [PastEvent(*row) for row in session.connection().execute(statement)]
+    values = {"object": object_id, "mode": livemode, "since": since}
+    statement = _HISTORY if since is None else _HISTORY_SINCE
+    return [PastEvent(*row) for row in session.connection().execute(statement, values)]
 
 
 def list_events(

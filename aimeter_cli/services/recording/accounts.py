@@ -5,30 +5,67 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlalchemy import RowMapping
+from sqlmodel import Session
 
-from aimeter_cli.domain.periods import Period
-from aimeter_cli.domain.quota import OverageBehavior, Terms
+from aimeter_cli.domain.metering_period import PeriodFacts, metering_period
+from aimeter_cli.domain.periods import PeriodRule
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.domain.subscription import covers, in_trial
-from aimeter_cli.models.plans import Plan
-from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.domain.subscription import covers, in_trial, unchanged_until
 from aimeter_cli.repositories.billables import get_or_create_billable
-from aimeter_cli.repositories.usages import subscriptions_of
+from aimeter_cli.repositories.usages import CounterKey, plan_rows, subscription_rows
 from aimeter_cli.settings.table import Settings
-
-CounterKey = tuple[int, int, datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What one usage counts against: ``counter`` is (billable, plan, period start, end)."""
+class Subscriber:
+    """A subscription as recording needs it: plain facts."""
 
-    subscription: Subscription
+    id: int
+    plan_id: int
+    is_metered: bool
+    rule: PeriodRule
+    period: PeriodFacts
+    started_at: datetime
+    ends_at: datetime | None
+    trial_ends_at: datetime | None
+    grace_period_ends_at: datetime | None
+    expired_at: datetime | None
+    paused_at: datetime | None
+    is_incomplete: bool
+
+    @classmethod
+    def of(cls, row: RowMapping) -> Subscriber:
+        return cls(
+            row["id"],
+            row["plan_id"],
+            row["billing_mode"] == "plan",
+            PeriodRule(row["period_type"], row["period_alignment"], row["timezone"]),
+            PeriodFacts(
+                row["period_anchor"],
+                row["started_at"],
+                row["current_period_start"],
+                row["current_period_end"],
+            ),
+            row["started_at"],
+            row["ends_at"],
+            row["trial_ends_at"],
+            row["grace_period_ends_at"],
+            row["expired_at"],
+            row["paused_at"],
+            row["is_incomplete"],
+        )
+
+
+class Account(NamedTuple):
+    """What one usage counts against. ``is_metered`` False: credits, which no plan limits."""
+
+    subscription_id: int
     counter: CounterKey
-    trial: bool
+    is_metered: bool
+    in_trial: bool
 
 
 class Accounts:
@@ -38,9 +75,9 @@ class Accounts:
         self._session = session
         self._settings = settings
         self._now = now
-        self._subscriptions: dict[int, list[Subscription]] = {}
-        self._plans: dict[int, Plan] = {}
-        self._periods: dict[int, Period] = {}
+        self._subscribers: dict[int, list[Subscriber]] = {}
+        self._plans: dict[int, RowMapping] = {}
+        self._seen: dict[int, tuple[datetime, datetime, Account]] = {}
 
     def load(self, refs: Iterable[str], known: dict[str, int]) -> None:
         """Make sure of the billables (``known`` is filled with their ids), read what they have."""
@@ -48,38 +85,41 @@ class Accounts:
         for ref in sorted(wanted - known.keys()):
             billable = get_or_create_billable(self._session, BillableRef.parse(ref), self._now)
             known[ref] = billable.id
-        self._subscriptions = subscriptions_of(self._session, [known[ref] for ref in wanted])
-        plan_ids = {s.plan_id for found in self._subscriptions.values() for s in found}
-        plans = self._session.exec(select(Plan).where(col(Plan.id).in_(plan_ids)))
-        self._plans = {plan.id: plan for plan in plans}
+        rows = subscription_rows(self._session, {known[ref] for ref in wanted})
+        for row in rows:
+            self._subscribers.setdefault(row["billable_id"], []).append(Subscriber.of(row))
+        plans = plan_rows(self._session, {row["plan_id"] for row in rows})
+        self._plans = {plan["id"]: plan for plan in plans}
 
     def at(self, billable_id: int, moment: datetime) -> Account | None:
         """The account of a usage at ``moment``; None: no subscription covers it."""
-        for subscription in self._subscriptions.get(billable_id, ()):
-            if covers(subscription, moment):
-                period = self._periods.get(subscription.id)
-                if period is None or moment not in period:
-                    period = subscription.period_at(moment)
-                    self._periods[subscription.id] = period
-                key = (billable_id, subscription.plan_id, period.start, period.end)
-                return Account(subscription, key, in_trial(subscription, moment))
+        seen = self._seen.get(billable_id)
+        if seen is not None and seen[0] <= moment < seen[1]:
+            return seen[2]
+        for subscriber in self._subscribers.get(billable_id, ()):
+            if covers(subscriber, moment):
+                period = metering_period(subscriber.rule, subscriber.period, moment)
+                account = Account(
+                    subscriber.id,
+                    (billable_id, subscriber.plan_id, period.start, period.end),
+                    subscriber.is_metered,
+                    in_trial(subscriber, moment),
+                )
+                until = unchanged_until(subscriber, moment)
+                end = min(period.end, until) if until is not None else period.end
+                self._seen[billable_id] = (moment, end, account)
+                return account
         return None
-
-    def currency(self, account: Account) -> str:
-        return self._plans[account.subscription.plan_id].currency
 
     def new_terms(self, key: CounterKey) -> Mapping[str, Any]:
         """The terms that a counter begun now is pinned to (columns of ``ai_usage_counters``)."""
         plan = self._plans[key[1]]
         return {
-            "currency": plan.currency,
-            "token_limit": plan.token_limit,
-            "cost_limit": plan.cost_limit,
-            "request_limit": plan.request_limit,
-            "overage_price_per_1k_tokens": plan.overage_price_per_1k_tokens,
+            "currency": plan["currency"],
+            "token_limit": plan["token_limit"],
+            "cost_limit": plan["cost_limit"],
+            "request_limit": plan["request_limit"],
+            "overage_price_per_1k_tokens": plan["overage_price_per_1k_tokens"],
             "overage_markup": self._settings.overage_markup,
-            "overage_behavior": plan.overage_behavior or self._settings.overage_behavior,
+            "overage_behavior": plan["overage_behavior"] or self._settings.overage_behavior,
         }
-
-    def behavior(self, account: Account, terms: Terms) -> OverageBehavior:
-        return self._settings.trial_overage_behavior if account.trial else terms.behavior

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +28,7 @@ from aimeter_cli.domain.usage import (
 from aimeter_cli.errors import AimeterError, InvalidInput
 from aimeter_cli.services.recording.record import Recorded, Recorder
 
-BATCH = 2000
+BATCH = 5000
 MAX_LINE = 1_000_000
 """Characters in one line; a longer one is no usage."""
 
@@ -102,7 +102,7 @@ def import_usages(
         if line.key is None:
             occurrences[line.fingerprint] += 1
             key = content_key(line.fingerprint, occurrences[line.fingerprint])
-            line = replace(line, key=key)
+            line = line._replace(key=key)
         batch.append((number, line))
         if len(batch) >= BATCH:
             if not _flush(recorder, batch, report, now, on_error):
@@ -148,7 +148,7 @@ def _tally(report: ImportReport, number: int, line: UsageLine, recorded: Recorde
 
 def _jsonl(source: TextIO) -> Iterator[tuple[int, Mapping[str, object] | str]]:
     """(line number, fields), or what is wrong with the line."""
-    decode = json.JSONDecoder(parse_float=Decimal).decode
+    decode = json.JSONDecoder(parse_float=Decimal).raw_decode
     for number, line in enumerate(source, 1):
         if len(line) > MAX_LINE:
             yield number, f"longer than {MAX_LINE} characters"
@@ -157,11 +157,14 @@ def _jsonl(source: TextIO) -> Iterator[tuple[int, Mapping[str, object] | str]]:
         if not text:
             continue
         try:
-            fields = decode(text)
+            fields, end = decode(text)
         except (ValueError, RecursionError) as error:
             yield number, f"not JSON: {error}"
             continue
-        yield number, fields if isinstance(fields, dict) else "expected a JSON object"
+        if end < len(text):
+            yield number, "not JSON: more than one value on the line"
+        else:
+            yield number, fields if isinstance(fields, dict) else "expected a JSON object"
 
 
 def _csv(source: TextIO, name: str) -> Iterator[tuple[int, Mapping[str, object] | str]]:

@@ -6,11 +6,10 @@ with any number of writers, at a cost that does not grow with history.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -19,23 +18,24 @@ from sqlmodel import Session
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.money import from_nanos, in_range, to_nanos
-from aimeter_cli.domain.pricing import TOKEN_FIELDS, PriceBook
+from aimeter_cli.domain.periods import iso
+from aimeter_cli.domain.pricing import PriceBook
 from aimeter_cli.domain.quota import Terms, Totals, charge
 from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.usage import UsageLine
 from aimeter_cli.errors import Conflict
 from aimeter_cli.repositories import usages as repo
 from aimeter_cli.repositories.outbox import emit
+from aimeter_cli.repositories.usages import CounterKey
 from aimeter_cli.services.exchange import Exchange
-from aimeter_cli.services.recording.accounts import Account, Accounts, CounterKey
+from aimeter_cli.services.recording.accounts import Account, Accounts
 from aimeter_cli.settings.table import Settings
 
 _RACES = 5
 """How often a batch is begun anew because another writer used one of its keys first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What became of a line. Money in nanos of the plan's currency.
 
     ``is_new`` False: its key was there already, nothing has changed. ``conflict``: it was there
@@ -54,12 +54,13 @@ class Recorded:
 
 @dataclass(slots=True)
 class _Counter:
-    """A locked counter while a batch is added to it."""
+    """A locked counter while a batch is added to it. ``due``: the charge of its totals."""
 
     row: RowMapping
     terms: Terms
     totals: Totals
     before: Totals
+    due: int
 
     @classmethod
     def of(cls, row: RowMapping) -> _Counter:
@@ -79,7 +80,31 @@ class _Counter:
             to_nanos(row["excess_token_cost"]),
             to_nanos(row["excess_request_cost"]),
         )
-        return cls(row, terms, totals, totals)
+        return cls(row, terms, totals, totals, charge(terms, totals))
+
+    def standing(self) -> tuple[bool, int | None]:
+        """Whether the plan is exceeded, and how many tokens it still covers."""
+        limit = self.terms.token_limit
+        left = None if limit is None else max(0, limit - self.totals.tokens)
+        return self.totals.exceeds(self.terms), left
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A usage on its way into the database. Money in nanos."""
+
+    key: str
+    line: UsageLine
+    account: Account | None
+    cost: int | None
+    currency: str
+    state: str
+    counter: _Counter | None = None
+    plan_cost: int | None = None
+    exchange: str | None = None
+    charge: int = 0
+    excess_tokens: int = 0
+    overage_id: int | None = None
 
 
 class Recorder:
@@ -153,82 +178,60 @@ class _Batch:
     def record(self, lines: Sequence[UsageLine]) -> list[Recorded]:
         keys = [str(line.key) for line in lines]
         there = repo.known_keys(self._session, keys)
-        results: dict[str, Recorded] = {}
         fresh: dict[str, UsageLine] = {}
-        repeats: list[Recorded | None] = []
+        results: list[Recorded | None] = []
         for key, line in zip(keys, lines, strict=True):
             earlier = fresh.get(key)
             if key in there:
-                repeats.append(_repeat(key, line, there[key]))
+                results.append(_repeat(key, line, there[key]))
             elif earlier is not None:
                 other = earlier.fingerprint != line.fingerprint
-                repeats.append(Recorded(key, is_new=False, state="priced", conflict=other))
+                results.append(Recorded(key, is_new=False, state="priced", conflict=other))
             else:
                 fresh[key] = line
-                repeats.append(None)
-        if fresh:
-            results = self._add(fresh)
-        return [
-            results[key] if repeat is None else repeat
-            for key, repeat in zip(keys, repeats, strict=True)
-        ]
+                results.append(None)
+        added = iter(self._add(fresh) if fresh else ())
+        return [next(added) if result is None else result for result in results]
 
-    def _add(self, fresh: dict[str, UsageLine]) -> dict[str, Recorded]:
-        self._accounts.load((line.billable for line in fresh.values()), self._billables)
-        ids = self._billables
-        placed = {
-            key: self._accounts.at(ids[line.billable], line.occurred_at)
-            for key, line in fresh.items()
-        }
-        metered = {a.counter for a in placed.values() if a and _is_metered(a)}
-        wanted = {key: self._accounts.new_terms(key) for key in metered}
-        locked = repo.lock_counters(self._session, wanted)
+    def _add(self, fresh: dict[str, UsageLine]) -> list[Recorded]:
+        ids, accounts = self._billables, self._accounts
+        accounts.load((line.billable for line in fresh.values()), ids)
+        placed = [accounts.at(ids[line.billable], line.occurred_at) for line in fresh.values()]
+        metered = {account.counter for account in placed if account and account.is_metered}
+        locked = repo.lock_counters(
+            self._session, {key: accounts.new_terms(key) for key in metered}
+        )
         counters = {key: _Counter.of(row) for key, row in locked.items()}
-        rows = [self._row(key, line, placed[key], counters) for key, line in fresh.items()]
-        self._charge(rows, counters)
-        repo.insert_usages(self._session, rows)
-        self._update(counters)
-        return {row["idempotency_key"]: _recorded(row, placed, counters) for row in rows}
+        entries = [
+            self._entry(key, line, account, counters)
+            for (key, line), account in zip(fresh.items(), placed, strict=True)
+        ]
+        self._charge(entries)
+        self._insert(entries)
+        self._update(counters.values())
+        standings = {counter.row["id"]: counter.standing() for counter in counters.values()}
+        return [_recorded(entry, standings) for entry in entries]
 
-    def _row(
+    def _entry(
         self,
         key: str,
         line: UsageLine,
         account: Account | None,
         counters: dict[CounterKey, _Counter],
-    ) -> dict[str, Any]:
-        """The usage's row; its counter's totals move on."""
+    ) -> _Entry:
+        """Price the usage; its counter's totals move on."""
         cost, currency = self._price(line)
-        row: dict[str, Any] = {
-            "idempotency_key": key,
-            "fingerprint": line.fingerprint,
-            "billable_id": self._billables[line.billable],
-            "subscription_id": account.subscription.id if account else None,
-            "counter_id": None,
-            "overage_id": None,
-            "provider": line.provider,
-            "model": line.model,
-            "feature": line.feature,
-            **dict(zip(TOKEN_FIELDS, line.tokens, strict=True)),
-            "cost": cost,
-            "currency": currency,
-            "plan_cost": None,
-            "exchange": None,
-            "charge": 0,
-            "state": "unpriced" if cost is None else "priced",
-            "occurred_at": line.occurred_at,
-            "recorded_at": self._now,
-            "meta": line.meta,
-        }
+        state = "unpriced" if cost is None else "priced"
+        entry = _Entry(key, line, account, cost, currency, state)
         if account is None:
-            return row
-        if not _is_metered(account):
-            row["state"] = "unpaid" if cost is not None else "unpriced"
-            return row
-        counter = counters[account.counter]
-        self._convert(row, line, counter.row["currency"])
-        self._count(row, line, account, counter)
-        return row
+            return entry
+        if not account.is_metered:
+            entry.state = "unpaid" if cost is not None else "unpriced"
+            return entry
+        entry.counter = counters[account.counter]
+        self._convert(entry, entry.counter.row["currency"])
+        self._count(entry, account, entry.counter)
+        return entry
 
     def _price(self, line: UsageLine) -> tuple[int | None, str]:
         if line.cost is not None:
@@ -238,112 +241,113 @@ class _Batch:
             return None, line.currency or self._settings.currency
         return price.cost(line.tokens), price.currency
 
-    def _convert(self, row: dict[str, Any], line: UsageLine, currency: str) -> None:
-        if row["cost"] is None:
+    def _convert(self, entry: _Entry, currency: str) -> None:
+        if entry.cost is None or entry.currency == currency:
+            entry.plan_cost = entry.cost
             return
         try:
-            conversion = self._exchange.conversion(row["currency"], currency, line.occurred_at)
+            conversion = self._exchange.conversion(entry.currency, currency, entry.line.occurred_at)
         except NoRate:
-            row["state"] = "needs_rate"
+            entry.state = "needs_rate"
             return
-        row["plan_cost"] = in_range(conversion.apply(row["cost"]))
-        row["exchange"] = conversion.via if row["currency"] != currency else None
+        entry.plan_cost = in_range(conversion.apply(entry.cost))
+        entry.exchange = conversion.via
 
-    def _count(
-        self, row: dict[str, Any], line: UsageLine, account: Account, counter: _Counter
-    ) -> None:
+    def _count(self, entry: _Entry, account: Account, counter: _Counter) -> None:
         before, terms = counter.totals, counter.terms
-        after = before.plus(terms, line.total_tokens, row["plan_cost"] or 0)
+        after = before.plus(terms, entry.line.total_tokens, entry.plan_cost or 0)
         counter.totals = after
-        row["counter_id"] = counter.row["id"]
-        if not after.exceeds(terms) or self._accounts.behavior(account, terms) != "charge":
+        if not after.exceeds(terms):
             return
-        increase = charge(terms, after) - charge(terms, before)
-        if increase:
-            row["charge"] = increase
-            row["_excess"] = after.excess_tokens(terms) - before.excess_tokens(terms)
+        due = charge(terms, after)
+        increase, counter.due = due - counter.due, due
+        behavior = self._settings.trial_overage_behavior if account.in_trial else terms.behavior
+        if increase and behavior == "charge":
+            entry.charge = increase
+            entry.excess_tokens = after.excess_tokens(terms) - before.excess_tokens(terms)
 
-    def _charge(self, rows: list[dict[str, Any]], counters: dict[CounterKey, _Counter]) -> None:
-        """Add what the rows charge to the overages, and link the rows to them."""
-        groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
-        for row in rows:
-            if row["charge"]:
-                groups.setdefault((row["counter_id"], row["subscription_id"]), []).append(row)
-        by_id = {counter.row["id"]: counter.row for counter in counters.values()}
-        for (counter_id, subscription_id), group in sorted(groups.items()):
-            counter = by_id[counter_id]
+    def _charge(self, entries: list[_Entry]) -> None:
+        """Add what the entries charge to the overages, and link the entries to them."""
+        groups: dict[tuple[int, int], list[_Entry]] = {}
+        for entry in entries:
+            if entry.charge and entry.counter is not None and entry.account is not None:
+                group = (entry.counter.row["id"], entry.account.subscription_id)
+                groups.setdefault(group, []).append(entry)
+        for (counter_id, subscription_id), group_of in sorted(groups.items()):
+            counter = group_of[0].counter
+            assert counter is not None  # noqa: S101 - it was grouped by it
             overage_id = repo.add_to_overage(
                 self._session,
-                late=counter["period_end"] < self._late_before,
-                billable_id=counter["billable_id"],
+                late=counter.row["period_end"] < self._late_before,
+                billable_id=counter.row["billable_id"],
                 subscription_id=subscription_id,
                 counter_id=counter_id,
-                period_start=counter["period_start"],
-                period_end=counter["period_end"],
-                currency=counter["currency"],
-                tokens=sum(row.pop("_excess") for row in group),
-                amount=from_nanos(sum(row["charge"] for row in group)),
+                period_start=counter.row["period_start"],
+                period_end=counter.row["period_end"],
+                currency=counter.row["currency"],
+                tokens=sum(entry.excess_tokens for entry in group_of),
+                amount=from_nanos(sum(entry.charge for entry in group_of)),
                 updated_at=self._now,
             )
-            for row in group:
-                row["overage_id"] = overage_id
+            for entry in group_of:
+                entry.overage_id = overage_id
 
-    def _update(self, counters: dict[CounterKey, _Counter]) -> None:
-        changed = [
-            {
-                "counter": counter.row["id"],
-                "tokens": in_range(counter.totals.tokens),
-                "requests": counter.totals.requests,
-                "cost": in_range(counter.totals.cost),
-                "excess_token_cost": in_range(counter.totals.excess_token_cost),
-                "excess_request_cost": in_range(counter.totals.excess_request_cost),
-            }
-            for counter in counters.values()
+    def _insert(self, entries: list[_Entry]) -> None:
+        stored = repo.time_storage(self._session)
+        recorded_at = stored(iso(self._now))
+        rows = [
+            (
+                entry.key,
+                entry.line.fingerprint,
+                self._billables[entry.line.billable],
+                entry.account.subscription_id if entry.account else None,
+                entry.counter.row["id"] if entry.counter else None,
+                entry.overage_id,
+                entry.line.provider,
+                entry.line.model,
+                entry.line.feature,
+                *entry.line.tokens,
+                entry.cost,
+                entry.currency,
+                entry.plan_cost,
+                entry.exchange,
+                entry.charge,
+                entry.state,
+                stored(entry.line.stamp),
+                recorded_at,
+                entry.line.meta,
+            )
+            for entry in entries
         ]
-        if changed:
-            repo.update_counters(self._session, changed)
-        for key, counter in counters.items():
-            if counter.totals.reaches(counter.terms) and not counter.before.reaches(counter.terms):
+        repo.insert_usages(self._session, rows)
+
+    def _update(self, counters: Iterable[_Counter]) -> None:
+        changed: dict[int, dict[str, int]] = {}
+        for counter in counters:
+            totals, row = counter.totals, counter.row
+            changed[row["id"]] = {name: in_range(getattr(totals, name)) for name in repo.TOTALS}
+            if totals.reaches(counter.terms) and not counter.before.reaches(counter.terms):
                 emit(
-                    self._session, EventName.LIMIT_REACHED, billable_id=key[0], now=self._now,
-                    payload={"plan_id": key[1], "counter_id": counter.row["id"]},
+                    self._session, EventName.LIMIT_REACHED, billable_id=row["billable_id"],
+                    now=self._now, payload={"plan_id": row["plan_id"], "counter_id": row["id"]},
                 )  # fmt: skip
-
-
-def _is_metered(account: Account) -> bool:
-    """Credits have no plan limits: the wallet is the limit."""
-    return account.subscription.billing_mode == "plan"
+        repo.update_counters(self._session, changed)
 
 
 def _repeat(key: str, line: UsageLine, row: RowMapping) -> Recorded:
-    stored: Decimal = row["charge"]
     return Recorded(
         key,
         is_new=False,
         state=row["state"],
-        charge=to_nanos(stored),
+        charge=row["charge"],
         overage_id=row["overage_id"],
         conflict=row["fingerprint"] != line.fingerprint,
     )
 
 
-def _recorded(
-    row: dict[str, Any],
-    placed: dict[str, Account | None],
-    counters: dict[CounterKey, _Counter],
-) -> Recorded:
-    key = row["idempotency_key"]
-    account = placed[key]
-    counter = counters.get(account.counter) if account is not None else None
-    left = None
-    if counter is not None and counter.terms.token_limit is not None:
-        left = max(0, counter.terms.token_limit - counter.totals.tokens)
+def _recorded(entry: _Entry, standings: dict[int, tuple[bool, int | None]]) -> Recorded:
+    """``standings``: of each counter, after the whole batch."""
+    beyond, left = standings[entry.counter.row["id"]] if entry.counter else (False, None)
     return Recorded(
-        key,
-        is_new=True,
-        state=row["state"],
-        charge=row["charge"],
-        overage_id=row["overage_id"],
-        beyond_limit=counter is not None and counter.totals.exceeds(counter.terms),
-        tokens_left=left,
+        entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left
     )

@@ -85,6 +85,8 @@ def list_subscriptions(
             plan=wanted.plan,
             billable=wanted.billable,
             missing_stripe_ids=wanted.missing_stripe_ids,
+            # The status is derived: rows that do not match must not count.
+            limit=wanted.limit if wanted.status is None else None,
         )
         views = (SubscriptionView(*row, now) for row in found)
         matching = (view for view in views if wanted.status is None or view.status == wanted.status)

@@ -1,0 +1,61 @@
+# Every target makes .venv first; a machine needs python3 (3.11 or newer) and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUNTIME := .venv/.runtime-installed
+DEV := .venv/.dev-installed
+
+# Prints what a command said only if it failed.
+quietly = @said=$$($(1) 2>&1) || { printf '%s\n' "$$said"; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench format documents clean
+
+help: ## Say what the targets do
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+
+install: $(DEV) ## Make .venv with everything that tests and checks need
+
+demo: $(RUNTIME) ## Play the main job through, from an empty folder to an invoice
+	@$(BIN)/python -m tests.demo
+
+test: $(DEV) ## Run the tests
+	@$(BIN)/pytest -q -n 2
+
+check: $(DEV) ## Format, lint, types, layers, documents, tests with branch coverage
+	$(call quietly,$(BIN)/ruff format --check .)
+	$(call quietly,$(BIN)/ruff check .)
+	$(call quietly,$(BIN)/mypy)
+	$(call quietly,$(BIN)/lint-imports)
+	$(call quietly,$(BIN)/python -m tests.support.documents --check)
+	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
+
+bench: $(DEV) ## Measure; each figure is a ratio within one run (about 6 minutes)
+	@$(BIN)/python -m tests.bench
+
+format: $(DEV) ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+documents: $(DEV) ## Write config.example.toml and the generated parts of the README
+	@$(BIN)/python -m tests.support.documents --write
+
+clean: ## Remove what the other targets left behind, but not .venv
+	@rm -rf .demo .bench build dist .coverage .coverage.* htmlcov .hypothesis
+	@rm -rf .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is too old: aimeter needs Python 3.11 (make PYTHON=python3.12 …)"; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+$(RUNTIME): pyproject.toml | $(BIN)/python
+	@echo "Installing aimeter into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python
+	@echo "Installing aimeter and its development tools into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(RUNTIME) $@

@@ -1,0 +1,176 @@
+"""Handlers of ``customer.subscription.*``: ours follows Stripe's, whatever order events come in.
+
+Every event carries the subscription's whole state, so the newest one decides and an older one is
+``stale``. Two things are told by transitions, and count in whatever order they come: a recovery
+ends the grace of failures before it, and a pause began with the first event that shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from aimeter_cli.domain.events import EventName
+from aimeter_cli.domain.grace import Grace, after_recovery
+from aimeter_cli.domain.periods import iso
+from aimeter_cli.domain.stripe_events import StripeEvent, is_later
+from aimeter_cli.domain.stripe_payloads import (
+    StripeSubscription,
+    is_reactivation,
+    is_recovery,
+    read_subscription,
+)
+from aimeter_cli.domain.stripe_state import end_of, state_columns
+from aimeter_cli.webhooks.grace_rows import grace_columns, grace_of, store_grace
+from aimeter_cli.webhooks.handling import Handling, Row, reread
+from aimeter_cli.webhooks.invoices import failure_times, has_ended
+from aimeter_cli.webhooks.results import Outcome
+
+
+def created(handling: Handling) -> Outcome:
+    """A subscription that we know already has been made at Stripe: take its state over."""
+    return _follow(handling, read_subscription(handling.event.object))
+
+
+def updated(handling: Handling) -> Outcome:
+    """Renewal, plan change, cancellation at period end, reactivation, trial, pause."""
+    return _follow(handling, read_subscription(handling.event.object))
+
+
+def deleted(handling: Handling) -> Outcome:
+    """It has ended, for good, whatever status the payload still shows."""
+    return _follow(handling, replace(read_subscription(handling.event.object), status="canceled"))
+
+
+def _follow(handling: Handling, stripe: StripeSubscription) -> Outcome:
+    row = handling.subscription(stripe.id)
+    stale = _why_stale(handling, row, stripe)
+    if stale is None:
+        row = _take_over(handling, row, stripe)
+    elif not has_ended(row):
+        row = _date_pause(handling, row, stripe)
+    if not has_ended(row) and is_recovery(handling.event.object, handling.event.previous):
+        _recover(handling, row)
+    if stale is None or handling.changes:
+        return Outcome("processed")
+    return Outcome("stale", stale)
+
+
+def _why_stale(handling: Handling, row: Row, stripe: StripeSubscription) -> str | None:
+    """Why this state is not to be taken over; None: it is the newest that we know.
+
+    An end is terminal: it wins over newer events, and nothing wins over it.
+    """
+    event, ended, known = handling.event, has_ended(row), row["stripe_updated_at"]
+    if ended and not stripe.is_terminal and not _may_go_on(handling, row):
+        return "the subscription has ended"
+    if known is None or event.created > known or (stripe.is_terminal and not ended):
+        return None
+    if event.created == known and not any(False and is_later(e, event) for e in _last_applied(handling, row)):
+        return None
+    return "a newer event has been applied"
+
+
+def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
+    at, plan = handling.event.created, _plan_of(handling, row, stripe)
+    columns = state_columns(
+        stripe,
+        at=at,
+        started_at=row["started_at"],
+        our_prices=handling.prices.prices_of(plan),
+    )
+    columns |= {"plan_id": plan, "stripe_updated_at": at}
+    columns["paused_at"] = (row["paused_at"] or at) if stripe.is_paused else None
+    if stripe.is_terminal:
+        if has_ended(row):  # it was ended here before: that time stays
+            columns["ends_at"] = min(columns["ends_at"], row["ends_at"])
+        columns |= grace_columns(Grace(), row["meta"])
+        if stripe.cancellation_reason is not None:
+            columns["meta"] |= {"cancellation_reason": stripe.cancellation_reason}
+    else:
+        columns |= {"ends_at": _end(handling, row, columns["ends_at"])}
+        if has_ended(row):
+            columns["is_live"] = True
+    after = handling.change(row, columns)
+    if plan != row["plan_id"]:
+        plans = {"previous_plan": handling.slug(row["plan_id"]), "plan": handling.slug(plan)}
+        handling.emit(EventName.PLAN_CHANGED, row, plans)
+    return after
+
+
+def _end(handling: Handling, row: Row, told: datetime | None) -> datetime | None:
+    """When it ends now that Stripe says ``told``. An end that an operator set here stays."""
+    ours: datetime | None = row["ends_at"]
+    if ours is None or told is not None:
+        return told
+    if is_reactivation(handling.event.previous) or _ends_as_stripe_said(handling, row):
+        return None
+    handling.notices.append(f"it ends at {iso(ours)} by our own records: that is kept")
+    return ours
+
+
+def _may_go_on(handling: Handling, row: Row) -> bool:
+    """Whether it was closed at an end that Stripe had only announced, and its place is free."""
+    return _ends_as_stripe_said(handling, row) and handling.live_rival(row) is None
+
+
+def _ends_as_stripe_said(handling: Handling, row: Row) -> bool:
+    """Whether ``ends_at`` is an end that Stripe announced, and not one that an operator set."""
+    for event in _last_applied(handling, row):
+        stripe = read_subscription(event.object)
+        period = stripe.period(handling.prices.prices_of(row["plan_id"]))
+        end = end_of(stripe, period, event.created)
+        if not stripe.is_terminal and end and max(end, row["started_at"]) == row["ends_at"]:
+            return True
+    return False
+
+
+def _last_applied(handling: Handling, row: Row) -> list[StripeEvent]:
+    """The other events of the second up to which Stripe's state has been taken over."""
+    known = row["stripe_updated_at"]
+    if known is None:
+        return []
+    past = handling.history(row["stripe_subscription_id"], since=known)
+    events = [reread(stored) for stored in past if stored.created == known]
+    return [event for event in events if event is not None]
+
+
+def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription) -> int:
+    """The plan that the prices mean; ours as it is, with a notice, where they do not tell."""
+    current: int = row["plan_id"]
+    plans = {handling.prices.plans[p] for p in stripe.prices if p in handling.prices.plans}
+    if len(plans) == 1:
+        return plans.pop()
+    if plans and current not in plans:
+        slugs = ", ".join(sorted(handling.slug(plan) for plan in plans))
+        handling.notices.append(f"its prices mean several plans ({slugs}): the plan is kept")
+    elif not plans and stripe.prices:
+        handling.notices.append(f"no plan has the price {', '.join(stripe.prices)}: plan kept")
+    return current
+
+
+def _recover(handling: Handling, row: Row) -> None:
+    """past_due or unpaid → active: failures until now are forgiven."""
+    grace = grace_of(row)
+    after = after_recovery(
+        grace,
+        {invoice: failure_times(handling, invoice) for invoice in grace.ends},
+        handling.event.created,
+        handling.settings.payment_failure_grace_period,
+    )
+    store_grace(handling, row, after)
+
+
+def _date_pause(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
+    """A late event about a paused subscription may show when its pause really began."""
+    at, paused_at = handling.event.created, row["paused_at"]
+    if paused_at is None or stripe.is_paused == (at >= paused_at):
+        return row
+    events = [handling.event, *filter(None, map(reread, handling.history(stripe.id)))]
+    shown = [(event.created, read_subscription(event.object).is_paused) for event in events]
+    start: datetime = paused_at
+    for moment, is_paused in sorted(shown, reverse=True):
+        if not is_paused:
+            break
+        start = moment
+    return handling.change(row, {"paused_at": start})
