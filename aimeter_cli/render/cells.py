@@ -16,8 +16,8 @@ from aimeter_cli.render.safe import harmless
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def for_people(noun: Noun, column: Column, row: Any) -> str:
-    """A harmless text; money with its currency, times to the second."""
+def for_people(noun: Noun, column: Column, row: Any, *, short: bool = False) -> str:
+    """A harmless text; money with its currency, times to the second, or ``short`` to the minute."""
     value = column.value(row)
     if value is None:
         return column.none
@@ -27,7 +27,7 @@ def for_people(noun: Noun, column: Column, row: Any) -> str:
     if column.kind == COUNT:
         return f"{value:,}"
     if column.kind == TIME:
-        return iso(value.replace(microsecond=0))
+        return f"{value:%Y-%m-%d %H:%M}Z" if short else iso(value.replace(microsecond=0))
     return harmless(_text(column, value)) or column.none
 
 

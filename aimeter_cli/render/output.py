@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
+from aimeter_cli.errors import AimeterError
 from aimeter_cli.render.cells import nested
 from aimeter_cli.render.console import Console
 from aimeter_cli.render.noun import ROWS, Noun
@@ -111,6 +112,9 @@ class Output:
             sys.stdout.flush()
         except BrokenPipeError:
             discard_stdout()
+        except OSError as error:
+            discard_stdout()
+            raise AimeterError(f"cannot write the output: {error.strerror}") from None
 
 
 def discard_stdout() -> None:

@@ -32,7 +32,7 @@ def rich_table(noun: Noun, rows: list[Any], *, color: bool) -> str:
         justify = "right" if column.is_right else "left"
         table.add_column(column.title, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(_cell(noun, column, row) for column in noun.listed))
+        table.add_row(*(_cell(noun, column, row, short=True) for column in noun.listed))
     return _rendered(table, color)
 
 
@@ -47,8 +47,8 @@ def rich_pairs(noun: Noun, row: Any, *, color: bool) -> str:
     return _rendered(table, color)
 
 
-def _cell(noun: Noun, column: Column, row: Any) -> Text:
-    text = for_people(noun, column, row)
+def _cell(noun: Noun, column: Column, row: Any, *, short: bool = False) -> Text:
+    text = for_people(noun, column, row, short=short)
     return Text(text, style=_STYLES.get(text, "") if column.kind == STATUS else "")
 
 

@@ -66,7 +66,7 @@ def _why_stale(handling: Handling, row: Row, stripe: StripeSubscription) -> str 
         return "the subscription has ended"
     if known is None or event.created > known or (stripe.is_terminal and not ended):
         return None
-    if event.created == known and not any(False and is_later(e, event) for e in _last_applied(handling, row)):
+    if event.created == known and not any(is_later(e, event) for e in _last_applied(handling, row)):
         return None
     return "a newer event has been applied"
 

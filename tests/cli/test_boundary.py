@@ -13,8 +13,11 @@ import pytest
 import typer
 
 from aimeter_cli.cli import boundary
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import ConfigurationError, Conflict, Interrupted
-from tests.conftest import Cli
+from aimeter_cli.repositories.billables import get_or_create_billable
+from tests.conftest import NOW, Cli
 
 
 def _raise(error: BaseException) -> Callable[[], Any]:
@@ -146,9 +149,10 @@ def test_a_database_that_fails_under_way_is_exit_5(
     )
 
 
-def test_a_reader_that_goes_away_ends_the_writing_quietly(cli: Cli) -> None:
-    for number in range(200):
-        cli("billables", "create", f"user:{number:0100}")
+def test_a_reader_that_goes_away_ends_the_writing_quietly(cli: Cli, database: Database) -> None:
+    with database.write() as session:
+        for number in range(1000):  # more than a pipe holds
+            get_or_create_billable(session, BillableRef("user", f"{number:0100}"), NOW)
     writer = subprocess.Popen(
         [sys.executable, "-m", "aimeter_cli", "billables", "list", "--format", "jsonl"],
         stdout=subprocess.PIPE,
@@ -162,6 +166,23 @@ def test_a_reader_that_goes_away_ends_the_writing_quietly(cli: Cli) -> None:
     errors = writer.stderr.read()
     writer.stderr.close()
     assert (writer.wait(60), errors) == (0, b"")
+
+
+def test_a_full_disk_is_an_error_and_no_fault_of_ours(cli: Cli) -> None:
+    cli("plans", "create", "Pro")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "aimeter_cli", "plans", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: cannot write the output: No space left on device\n",
+    )
 
 
 def test_ctrl_c_ends_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def _set(database: Database, customer: str | None, subscription: str | None, **o
 
 
 def _item(database: Database, status: str, stripe_item_id: str | None) -> None:
-        with database.write() as session:
+    with database.write() as session:
         session.add(
             InvoiceItem(
                 uid="u", billable_id=1, subscription_id=1, period_start=NOW, period_end=NOW,
@@ -72,9 +72,7 @@ def test_ids_of_another_shape_or_of_another_billable_are_refused(
     subscribed: Database,
     clock: Clock,
 ) -> None:
-    a_subscription(
-        subscribed, clock(), OTHER, stripe_customer="cus_9", stripe_subscription="sub_9"
-    )
+    a_subscription(subscribed, clock(), OTHER, stripe_customer="cus_9", stripe_subscription="sub_9")
     with pytest.raises(kind) as caught:
         _set(subscribed, customer, subscription)
     assert caught.value.message == message

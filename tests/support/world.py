@@ -84,7 +84,7 @@ class World:
             "sk_test_world", base_addresses={"api": self.sandbox.url}, http_client=http
         )
         made = client.v1.customers.create({"description": "of a test"}).id
-        http.close()
+        http.close()  # type: ignore[no-untyped-call]
         return str(made)
 
     def subscriber(
@@ -106,7 +106,7 @@ class World:
             )  # fmt: skip
             session.add(billable)
             session.flush()
-            given = {
+            given: dict[str, Any] = {
                 "billable_id": billable.id, "plan_id": plan, "started_at": START,
                 "period_anchor": START, "created_at": START, "updated_at": START, "meta": {},
             }  # fmt: skip

@@ -270,7 +270,7 @@ def test_a_duplicate_at_stripe_fails_and_is_never_settled_silently(world: World)
         "customer": item["customer"], "amount": 1000, "currency": "usd",
         "metadata": item["metadata"],
     })  # fmt: skip
-    http.close()
+    http.close()  # type: ignore[no-untyped-call]
     world.time_passes(25 * 3600)
     assert world.sync().failed == 1
     assert world.overages[0].last_error is not None

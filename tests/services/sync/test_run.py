@@ -238,7 +238,7 @@ def test_the_item_belongs_to_the_subscription_and_carries_our_mark(world: World)
     at_stripe = client.v1.subscriptions.create(
         {"customer": customer, "items": [{"price": "price_pro"}]}
     ).id
-    http.close()
+    http.close()  # type: ignore[no-untyped-call]
     world.subscriber(plan=plan, customer=customer, stripe_subscription_id=at_stripe)
     world.use(501_000)
     assert world.sync().synced == 1
@@ -265,7 +265,8 @@ def test_usage_between_claim_and_settle_is_neither_lost_nor_charged_twice(world:
 
     world.subscriber(plan=world.plan())
     world.use(501_000)
-    real, late = world.driver, []
+    real = world.driver
+    late: list[object] = []
 
     class Meanwhile:
         name, livemode = "meanwhile", False
