@@ -35,7 +35,7 @@ def list_(
 
     Example: aimeter overages list --unsynced
     """
-    from aimeter_cli.services.overages import list_overages, month_or_time, statuses_of
+    from aimeter_cli.services.overages.listing import list_overages, month_or_time, statuses_of
 
     run = invocation(ctx)
     statuses = statuses_of(unsynced=unsynced, synced=synced, failed=failed, status=status or ())
@@ -55,7 +55,7 @@ def show(ctx: typer.Context, overage_id: Annotated[int, typer.Argument(metavar="
 
     Example: aimeter overages show 17 --format json
     """
-    from aimeter_cli.services.overages import show_overage
+    from aimeter_cli.services.overages.listing import show_overage
 
     run = invocation(ctx)
     run.out.one(OVERAGE, show_overage(run.app.database, overage_id))
@@ -72,10 +72,10 @@ def mark_synced(
 
     Example: aimeter overages mark-synced 17 ii_1PgafuLkdIwHu7ix
     """
-    from aimeter_cli.services import overages
+    from aimeter_cli.services.overages import by_hand
 
     run = invocation(ctx)
-    done = overages.mark_synced(
+    done = by_hand.mark_synced(
         run.app.database, overage_id, stripe_item, now=run.now(), dry_run=dry_run
     )
     run.out.one(OVERAGE, done)
@@ -94,11 +94,11 @@ def waive(
 
     Example: aimeter overages waive 17 18 --reason "goodwill, ticket 8812" --yes
     """
-    from aimeter_cli.services import overages
+    from aimeter_cli.services.overages import by_hand
 
     run = invocation(ctx)
     run.confirm(f"Waive {len(ids)} overage(s)?", yes=yes or dry_run)
-    done = overages.waive(run.app.database, ids, reason=reason, now=run.now(), dry_run=dry_run)
+    done = by_hand.waive(run.app.database, ids, reason=reason, now=run.now(), dry_run=dry_run)
     run.out.rows(OVERAGE, done, empty="Nothing was waived.")
     run.dry_run_notice(dry_run)
 
@@ -114,12 +114,12 @@ def retry(
 
     Example: aimeter overages retry --all
     """
-    from aimeter_cli.services import overages
+    from aimeter_cli.services.overages import by_hand
 
     run = invocation(ctx)
     if bool(ids) == all_:
         raise InvalidInput("retry: expected either ID… or --all")
-    done = overages.retry(
+    done = by_hand.retry(
         run.app.database, None if all_ else ids or [], now=run.now(), dry_run=dry_run
     )
     run.out.rows(OVERAGE, done, empty="No overage has failed.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import text
 from sqlmodel import func, select
 
 from aimeter_cli.app import App
@@ -32,7 +33,7 @@ def overages(app: App) -> Iterator[Check]:
 def usages(app: App) -> Iterator[Check]:
     waiting = (
         select(Usage.state, Usage.provider, Usage.model, func.count())
-        .where(WAITING)
+        .where(text(WAITING))
         .group_by(Usage.state, Usage.provider, Usage.model)
         .order_by(Usage.state, Usage.provider, Usage.model)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table
 from sqlmodel import Field, SQLModel
 
 from aimeter_cli.db.types import BigId, UTCDateTime
@@ -25,6 +25,15 @@ def moment(*, nullable: bool = False) -> Any:
     """An aware UTC time."""
     column: Column[datetime] = Column(UTCDateTime, nullable=nullable)
     return Field(default=None, sa_column=column)
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows for which ``where`` holds, on every database.
+
+    Its predicate is kept in ``info`` until :mod:`aimeter_cli.models.registry` hands it to the
+    dialects: naming both here would import both, at a cost that no short command should pay.
+    """
+    return Index(name, *columns, unique=unique, info={"where": where})
 
 
 def table_of(model: type[SQLModel]) -> Table:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from aimeter_cli.db.types import Nanos
-from aimeter_cli.models.columns import moment, primary_key, reference
+from aimeter_cli.models.columns import moment, partial_index, primary_key, reference
 
 STATUSES = ("idle", "sending", "unknown", "failed", "held", "closed")
 
-_LIVE = text("status <> 'closed'")
-_DUE = text("status IN ('sending', 'unknown')")
-_DIRTY = text("status = 'idle' AND is_dirty")
-_CARRY = text("status = 'closed' AND carried_to_id IS NULL AND carry_out <> 0")
-_PENDING = text("status = 'idle' AND stripe_item_id IS NOT NULL")
+_LIVE = "status <> 'closed'"
+_DUE = "status IN ('sending', 'unknown')"
+_DIRTY = "status = 'idle' AND is_dirty"
+_CARRY = "status = 'closed' AND carried_to_id IS NULL AND carry_out <> 0"
+_PENDING = "status = 'idle' AND stripe_item_id IS NOT NULL"
 
 
 class InvoiceItem(SQLModel, table=True):
@@ -38,15 +38,14 @@ class InvoiceItem(SQLModel, table=True):
         CheckConstraint("(status = 'closed') = (carry_out IS NOT NULL)", name="item_closed"),
         CheckConstraint("confirmed_version <= version", name="item_version"),
         CheckConstraint("target_minor >= 0", name="item_target"),
-        Index("uq_item_live", "billable_id", "subscription_id", "period_start", "currency",
-              unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        partial_index("uq_item_live", "billable_id", "subscription_id", "period_start", "currency",
+              unique=True, where=_LIVE),
         UniqueConstraint("billable_id", "subscription_id", "period_start", "currency", "sequence",
                          name="uq_item_sequence"),
-        Index("ix_item_due", "not_before", sqlite_where=_DUE, postgresql_where=_DUE),
-        Index("ix_item_dirty", "id", sqlite_where=_DIRTY, postgresql_where=_DIRTY),
-        Index("ix_item_pending", "period_end", sqlite_where=_PENDING, postgresql_where=_PENDING),
-        Index("ix_item_carry", "billable_id", "currency",
-              sqlite_where=_CARRY, postgresql_where=_CARRY),
+        partial_index("ix_item_due", "not_before", where=_DUE),
+        partial_index("ix_item_dirty", "id", where=_DIRTY),
+        partial_index("ix_item_pending", "period_end", where=_PENDING),
+        partial_index("ix_item_carry", "billable_id", "currency", where=_CARRY),
         Index("ix_item_carried_to", "carried_to_id"),
     )  # fmt: skip
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from aimeter_cli.db.types import ExactDecimal, Nanos
-from aimeter_cli.models.columns import moment, primary_key, reference
+from aimeter_cli.models.columns import moment, partial_index, primary_key, reference
 
 STATUSES = (
     "open", "frozen", "carried", "needs_rate", "held", "failed", "unknown", "synced", "waived",
@@ -17,10 +17,10 @@ STATUSES = (
 UNSYNCED = tuple(status for status in STATUSES if status not in ("carried", "synced", "waived"))
 
 # Literal, so that both databases can match them to the partial indexes.
-UNSENT = text("item_id IS NULL AND status IN ('open', 'frozen', 'needs_rate')")
-_OPEN = text("status = 'open'")
-_LATE = text("status = 'held' AND reason = 'late_usage'")
-_UNSYNCED = text("status NOT IN ('carried', 'synced', 'waived')")
+UNSENT = "item_id IS NULL AND status IN ('open', 'frozen', 'needs_rate')"
+_OPEN = "status = 'open'"
+_LATE = "status = 'held' AND reason = 'late_usage'"
+_UNSYNCED = "status NOT IN ('carried', 'synced', 'waived')"
 
 
 class Overage(SQLModel, table=True):
@@ -37,13 +37,10 @@ class Overage(SQLModel, table=True):
             name="overage_accounted",
         ),
         CheckConstraint("item_id IS NULL OR charge_amount IS NOT NULL", name="overage_converted"),
-        Index("uq_overage_open", "counter_id", "subscription_id", unique=True,
-              sqlite_where=_OPEN, postgresql_where=_OPEN),
-        Index("uq_overage_late", "counter_id", "subscription_id", unique=True,
-              sqlite_where=_LATE, postgresql_where=_LATE),
-        Index("ix_overage_unsent", "id", sqlite_where=UNSENT, postgresql_where=UNSENT),
-        Index("ix_overage_unsynced", "status", "id",
-              sqlite_where=_UNSYNCED, postgresql_where=_UNSYNCED),
+        partial_index("uq_overage_open", "counter_id", "subscription_id", unique=True, where=_OPEN),
+        partial_index("uq_overage_late", "counter_id", "subscription_id", unique=True, where=_LATE),
+        partial_index("ix_overage_unsent", "id", where=UNSENT),
+        partial_index("ix_overage_unsynced", "status", "id", where=_UNSYNCED),
         Index("ix_overage_item", "item_id"),
         Index("ix_overage_billable", "billable_id", "period_start"),
     )  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, Index, Text, text
+from sqlalchemy import JSON, CheckConstraint, Column, Text
 from sqlmodel import Field, SQLModel
 
 from aimeter_cli.domain.metering_period import PeriodFacts, metering_period
 from aimeter_cli.domain.periods import Alignment, Period, PeriodRule, PeriodType
-from aimeter_cli.models.columns import moment, primary_key, reference
+from aimeter_cli.models.columns import moment, partial_index, primary_key, reference
 
 
 class Subscription(SQLModel, table=True):
@@ -24,8 +24,7 @@ class Subscription(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("billing_mode IN ('plan', 'credits')", name="subscription_billing_mode"),
         CheckConstraint("ends_at IS NULL OR ends_at >= started_at", name="subscription_order"),
-        Index("uq_live_subscription", "billable_id", unique=True,
-              sqlite_where=text("is_live"), postgresql_where=text("is_live")),
+        partial_index("uq_live_subscription", "billable_id", unique=True, where="is_live"),
     )  # fmt: skip
 
     id: int = primary_key()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from aimeter_cli.db.types import ExactDecimal, Nanos
-from aimeter_cli.models.columns import moment, primary_key, reference
+from aimeter_cli.models.columns import moment, partial_index, primary_key, reference
 
-WAITING = text("state IN ('unpriced', 'needs_rate')")
+WAITING = "state IN ('unpriced', 'needs_rate')"
 
 
 class Usage(SQLModel, table=True):
@@ -27,11 +27,8 @@ class Usage(SQLModel, table=True):
             "state IN ('priced', 'unpriced', 'needs_rate', 'unpaid')", name="usage_state"
         ),
         Index("ix_usage_billable", "billable_id", "occurred_at"),
-        Index("ix_usage_overage", "overage_id",
-              sqlite_where=text("overage_id IS NOT NULL"),
-              postgresql_where=text("overage_id IS NOT NULL")),
-        Index("ix_usage_waiting", "provider", "model",
-              sqlite_where=WAITING, postgresql_where=WAITING),
+        partial_index("ix_usage_overage", "overage_id", where="overage_id IS NOT NULL"),
+        partial_index("ix_usage_waiting", "provider", "model", where=WAITING),
     )  # fmt: skip
 
     id: int = primary_key()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +27,7 @@ def for_people(noun: Noun, column: Column, row: Any, *, short: bool = False) -> 
     if column.kind == COUNT:
         return f"{value:,}"
     if column.kind == TIME:
-        return f"{value:%Y-%m-%d %H:%M}Z" if short else iso(value.replace(microsecond=0))
+        return f"{value.astimezone(UTC):%F %H:%MZ}" if short else iso(value.replace(microsecond=0))
     return harmless(_text(column, value)) or column.none
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
@@ -29,7 +29,10 @@ def get_or_create_billable(session: Session, ref: BillableRef, now: datetime) ->
     found = find_billable(session, ref)
     if found is not None:
         return found
-    session.connection().execute(_insert(session, ref, now))
+    connection = session.connection()
+    values = {"type": ref.type, "external_id": ref.id, "created_at": now}
+    adding = insert_into(connection.dialect.name, table_of(Billable)).values(values)
+    connection.execute(adding.on_conflict_do_nothing())  # the loser of a race waits, then finds it
     made = find_billable(session, ref)
     if made is None:  # pragma: no cover  # the row was just inserted, or was there
         raise LookupError(f"billable {ref} was inserted and is not there")
@@ -40,12 +43,3 @@ def list_billables(session: Session, limit: int | None = None) -> list[Billable]
     """Billables in the order in which they came."""
     statement = select(Billable).order_by(col(Billable.id))
     return list(session.exec(statement.limit(limit) if limit is not None else statement))
-
-
-def _insert(session: Session, ref: BillableRef, now: datetime) -> sqlite.Insert | postgresql.Insert:
-    """INSERT … ON CONFLICT DO NOTHING: the loser of a race waits for the winner's commit."""
-    table = table_of(Billable)
-    values = {"type": ref.type, "external_id": ref.id, "created_at": now}
-    if session.connection().dialect.name == "sqlite":
-        return sqlite.insert(table).values(values).on_conflict_do_nothing()
-    return postgresql.insert(table).values(values).on_conflict_do_nothing()

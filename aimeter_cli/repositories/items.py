@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, and_, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.money import to_nanos
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
@@ -28,7 +28,6 @@ def make_live_item(
 ) -> None:
     """Insert the pending item of a key, unless there is one; the sequence goes on counting."""
     connection = session.connection()
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     same = and_(
         items.c.billable_id == key.billable_id,
         items.c.subscription_id == key.subscription_id,
@@ -39,7 +38,7 @@ def make_live_item(
         select(func.coalesce(func.max(items.c.sequence), 0) + 1).where(same)
     ).scalar_one()
     connection.execute(
-        dialect.insert(items)
+        insert_into(connection.dialect.name, items)
         .values(
             uid=uid, billable_id=key.billable_id, subscription_id=key.subscription_id,
             period_start=key.period_start, period_end=period_end, currency=key.currency,

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Executable, RowMapping, bindparam, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
@@ -108,7 +108,6 @@ def lock_counters(
     The values of ``wanted`` are a new counter's terms.
     """
     connection = session.connection()
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     found: dict[CounterKey, RowMapping] = {}
     for key in sorted(wanted):
         parameters = dict(zip(("billable", "plan", "start", "end"), key, strict=True))
@@ -117,7 +116,7 @@ def lock_counters(
             billable, plan, start, end = key
             zero = dict.fromkeys(TOTALS, 0)
             connection.execute(
-                dialect.insert(counters)
+                insert_into(connection.dialect.name, counters)
                 .values(
                     billable_id=billable, plan_id=plan, period_start=start, period_end=end,
                     **zero, **wanted[key],
@@ -150,15 +149,14 @@ def add_to_overage(session: Session, *, late: bool, **values: Any) -> int:
 
 
 @lru_cache(maxsize=4)
-def _add_to_overage(dialect_name: str, *, late: bool) -> Executable:
+def _add_to_overage(dialect: str, *, late: bool) -> Executable:
     """Built once: composing an upsert costs more than executing it."""
-    dialect = sqlite if dialect_name == "sqlite" else postgresql
     given = (
         "billable_id", "subscription_id", "counter_id", "period_start", "period_end",
         "currency", "tokens", "amount", "updated_at",
     )  # fmt: skip
     where = "status = 'held' AND reason = 'late_usage'" if late else "status = 'open'"
-    statement = dialect.insert(overages).values(
+    statement = insert_into(dialect, overages).values(
         {name: bindparam(name, type_=overages.c[name].type) for name in given}
         | {
             "status": "held" if late else "open",

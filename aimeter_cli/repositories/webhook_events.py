@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
 
+from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.webhook_events import WebhookEvent
 
@@ -64,10 +64,8 @@ def store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     # In one order everywhere, so that two writers cannot wait for each other.
     ordered = sorted(rows, key=lambda row: (row["livemode"], row["event_id"]))
     connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        connection.execute(sqlite.insert(_events).on_conflict_do_nothing(), ordered)
-    else:
-        connection.execute(postgresql.insert(_events).on_conflict_do_nothing(), ordered)
+    adding = insert_into(connection.dialect.name, _events).on_conflict_do_nothing()
+    connection.execute(adding, ordered)
 
 
 def stored_states(

@@ -35,7 +35,7 @@ def settled_result(arrival: Arrival, standing: Standing, *, force: bool) -> Even
     event, source = arrival.event, arrival.incoming.source
     if standing.status == "ignored" and event.type not in HANDLERS:
         return EventResult(source, event.id, event.type, "ignored", error=standing.error)
-    if False:
+    if standing.status in _DONE and not force:
         return EventResult(source, event.id, event.type, "duplicate")
     return None
 

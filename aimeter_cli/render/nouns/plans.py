@@ -25,8 +25,8 @@ PLAN = Noun(
         Column(
             "overage_behavior", get="plan.overage_behavior", header="Overage", none="configured"
         ),
-        Column("trial_days", COUNT, get="plan.trial_days"),
-        Column("features", LIST, get="plan.features"),
+        Column("trial_days", COUNT, get="plan.trial_days", table=False),
+        Column("features", LIST, get="plan.features", table=False),
         Column("is_active", FLAG, get="plan.is_active", header="Active"),
         Column("stripe_prices", LIST, table=False),
     ),

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from aimeter_cli.errors import Conflict, InvalidInput, NotFound
-from aimeter_cli.services import overages as by_hand
+from aimeter_cli.services.overages import by_hand, listing
 from tests.support.world import NOW, World
 
 ITEM = "ii_1PgafuLkdIwHu7ix"
@@ -162,18 +162,18 @@ def test_overages_are_listed_by_status_billable_and_month(world: World) -> None:
     by_hand.waive(world.database, [2], reason="goodwill", now=NOW)
 
     def ids(**filters: object) -> list[int]:
-        found = by_hand.list_overages(world.database, **filters)  # type: ignore[arg-type]
+        found = listing.list_overages(world.database, **filters)  # type: ignore[arg-type]
         return [row.id for row in found.rows]
 
-    unsynced = by_hand.statuses_of(unsynced=True, synced=False, failed=False, status=())
+    unsynced = listing.statuses_of(unsynced=True, synced=False, failed=False, status=())
     assert ids() == [3, 2, 1]
     assert ids(limit=2) == [3, 2]
     assert ids(statuses=unsynced) == [3]
     assert ids(statuses=("synced", "waived")) == [2, 1]
     assert ids(billable="user:2") == [2]
-    assert ids(period=by_hand.month_or_time("2026-11", "UTC")) == [3, 2, 1]
-    assert ids(period=by_hand.month_or_time("2026-10", "UTC")) == []
-    totals = by_hand.list_overages(world.database, limit=1).summary
+    assert ids(period=listing.month_or_time("2026-11", "UTC")) == [3, 2, 1]
+    assert ids(period=listing.month_or_time("2026-10", "UTC")) == []
+    totals = listing.list_overages(world.database, limit=1).summary
     assert totals == ["3 overage(s), 30.00 USD in all"]
     with pytest.raises(InvalidInput, match="'lost' is none of open"):
         ids(statuses=("lost",))

@@ -13,7 +13,7 @@ import pytest
 from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.plans import Plan
-from aimeter_cli.services import overages as by_hand
+from aimeter_cli.services.overages import by_hand
 from tests.support.world import NOW, World
 
 CREATE = "path=/v1/invoiceitems,method=POST,nth=1"

@@ -1,0 +1,1 @@
+"""Overages: how they are listed, and what an operator does with them by hand."""

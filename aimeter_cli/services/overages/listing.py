@@ -1,0 +1,87 @@
+"""Overages as operators see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlmodel import Session
+
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.money import Money
+from aimeter_cli.domain.periods import Period, PeriodRule, parse_time
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.errors import InvalidInput, NotFound
+from aimeter_cli.models.overages import STATUSES, UNSYNCED
+from aimeter_cli.repositories import overages as repo
+from aimeter_cli.repositories.overages import Filter, OverageView
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The rows shown, and (currency, count, amount) of everything that matches."""
+
+    rows: list[OverageView]
+    totals: list[tuple[str, int, Decimal]]
+
+    @property
+    def summary(self) -> list[str]:
+        """A line for each currency: what all that matches comes to."""
+        return [
+            f"{count} overage(s), {Money(amount, currency)} in all"
+            for currency, count, amount in self.totals
+        ]
+
+
+def list_overages(
+    database: Database,
+    *,
+    statuses: Sequence[str] | None = None,
+    billable: str | None = None,
+    period: Period | None = None,
+    limit: int | None = 100,
+) -> Listing:
+    """The newest first. Raises InvalidInput for an unknown status."""
+    unknown = [status for status in statuses or () if status not in STATUSES]
+    if unknown:
+        raise InvalidInput(f"--status: {unknown[0]!r} is none of {', '.join(STATUSES)}")
+    who = BillableRef.parse(billable) if billable is not None else None
+    wanted = Filter(tuple(statuses) if statuses is not None else None, who, period)
+    with database.read() as session:
+        return Listing(repo.find_overages(session, wanted, limit), repo.totals(session, wanted))
+
+
+def statuses_of(
+    *, unsynced: bool, synced: bool, failed: bool, status: Sequence[str]
+) -> tuple[str, ...] | None:
+    """The statuses that the options of ``overages list`` ask for; None: any."""
+    wanted = set(status)
+    if unsynced:
+        wanted |= set(UNSYNCED)
+    if synced:
+        wanted.add("synced")
+    if failed:
+        wanted.add("failed")
+    return tuple(sorted(wanted)) or None
+
+
+def month_or_time(text: str, timezone: str) -> Period:
+    """``2026-10`` → that month in the time zone; a time → the month that holds it."""
+    moment = parse_time(f"{text}-15" if len(text) == 7 else text, "--period")
+    return PeriodRule("monthly", "calendar", timezone).period_at(moment, moment)
+
+
+def show_overage(database: Database, overage_id: int) -> OverageView:
+    """Raises NotFound."""
+    with database.read() as session:
+        return found(session, [overage_id])[0]
+
+
+def found(session: Session, ids: Sequence[int]) -> list[OverageView]:
+    """Every one of these. Raises NotFound."""
+    views = repo.overage_views(session, ids)
+    missing = sorted(set(ids) - {view.id for view in views})
+    if missing:
+        raise NotFound(f"there is no overage {missing[0]}", hint="aimeter overages list")
+    return views
