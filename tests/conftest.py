@@ -26,6 +26,7 @@ import pytest
 
 if TYPE_CHECKING:
     from aimeter_cli.db.engine import Database
+    from aimeter_cli.sandbox.client import SandboxControl
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
 """What the clock of the tests shows first."""
@@ -241,3 +242,33 @@ def cli_process(isolated: Path) -> Cli:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+_SANDBOX_DEFAULTS = {
+    "rate_limit": None,
+    "latency_ms": 0,
+    "key_retention": 86_400,
+    "lock_timeout": "off",
+    "replay_header": True,
+}
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[SandboxControl]:
+    """One sandbox per worker."""
+    from aimeter_cli.sandbox.process import running
+
+    with running() as control:
+        yield control
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxControl) -> Iterator[SandboxControl]:
+    """Empty; every request that was made of it is checked against Stripe's own description."""
+    from tests.support.stripe_openapi import check_ledger
+
+    sandbox_process.wait_until_settled()
+    sandbox_process.reset()
+    sandbox_process.set(**_SANDBOX_DEFAULTS)
+    yield sandbox_process
+    assert check_ledger(sandbox_process) == []

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 
@@ -111,7 +111,7 @@ def import_(
 
     run = invocation(ctx)
     form = format_of(file, input_format)
-    with open_source(file, sys.stdin.buffer) as source, run.progress("Importing") as advance:
+    with open_source(file, _stdin) as source, run.progress("Importing") as advance:
         report = import_usages(
             _recorder(run), source, name=file, form=form, now=run.now(), on_error=on_error,
             dry_run=dry_run, advance=advance,
@@ -130,6 +130,10 @@ def import_(
             + (", reading stopped there" if report.stopped else ", the others were kept"),
             hint=f"First: line {report.errors[0].line}: {report.errors[0].reason}",
         )
+
+
+def _stdin() -> BinaryIO:
+    return sys.stdin.buffer
 
 
 def _recorder(run: Invocation) -> Recorder:

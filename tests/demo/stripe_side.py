@@ -35,8 +35,9 @@ class StripeSide:
         self.sandbox.define_price(price, currency=currency, unit_amount=amount)
         return price
 
-    def subscribe(self, customer: Customer, price: str) -> tuple[str, str]:
-        """A new customer on a price; the ids of both."""
+    def subscribe(self, customer: Customer, price: str, at: datetime) -> tuple[str, str]:
+        """A new customer whose subscription begins at a time; the ids of both."""
+        self.set_clock(at)
         made = self.post("customers", {"name": customer.name, "email": customer.email})
         subscription = self.post(
             "subscriptions", {"customer": made["id"], "items[0][price]": price}

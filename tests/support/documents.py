@@ -49,10 +49,10 @@ def updated(readme: str) -> str:
     for name, make in PARTS.items():
         begin, end = f"<!-- {name}: made by make documents -->", f"<!-- end of {name} -->"
         pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
-        part = f"{begin}\n{make()}\n{end}"
-        readme, count = pattern.subn(lambda _, part=part: part, readme)
-        if count != 1:
-            raise ValueError(f"README.md has {count} parts between {begin} and {end}")
+        parts = pattern.findall(readme)
+        if len(parts) != 1:
+            raise ValueError(f"README.md has {len(parts)} parts between {begin} and {end}")
+        readme = readme.replace(parts[0], f"{begin}\n{make()}\n{end}")
     return readme
 
 

@@ -137,6 +137,12 @@ def test_taking_the_cancellation_back_clears_the_end(world: World, shape: Shape)
     assert world.subscription().ends_at is None
 
 
+def test_a_reactivation_clears_an_end_whose_announcement_was_never_seen(world: World) -> None:
+    world.update(ends_at=day("2026-12-01"))
+    world.receive(update(previous={"cancel_at": stamp("2026-12-01")}))
+    assert world.subscription().ends_at is None
+
+
 def test_a_lost_reactivation_is_made_good_by_any_later_event(world: World) -> None:
     world.receive(update(cancel_at_period_end=True))
     world.receive(renewal())
@@ -228,7 +234,8 @@ def test_an_older_event_changes_nothing_newer(world: World) -> None:
 def test_within_a_second_created_comes_before_updated(world: World) -> None:
     at = "2026-11-01T00:00:00"
     made = event("customer.subscription.created", subscription(status="incomplete"), at)
-    world.receive(update(at, previous={"status": "incomplete"}))
+    made["id"] = "evt_z"
+    world.receive(update(at, previous={"metadata": {"other": "1"}}, event_id="evt_a"))
     assert world.receive(made).status == "stale"
     assert not world.subscription().is_incomplete
 
@@ -317,6 +324,14 @@ def test_recovery_from_past_due_ends_the_grace(world: World) -> None:
     world.receive(update("2026-12-02", status="past_due", previous={"status": "active"}))
     assert world.subscription().grace_period_ends_at == day("2026-12-08T01:00:00")
     world.receive(update("2026-12-03", previous={"status": "past_due"}))
+    assert world.subscription().grace_period_ends_at is None
+
+
+@pytest.mark.parametrize("recovered", ["2026-12-01T01:00:00", "2026-12-03"])
+def test_a_failure_told_after_the_recovery_starts_no_grace(world: World, recovered: str) -> None:
+    world.receive(update(recovered, previous={"status": "past_due"}))
+    result = world.receive(failure())
+    assert (result.status, result.error) == ("stale", "the subscription has recovered since")
     assert world.subscription().grace_period_ends_at is None
 
 

@@ -196,7 +196,7 @@ def _csv(source: TextIO, name: str) -> Iterator[tuple[int, Mapping[str, object] 
 
 
 @contextmanager
-def open_source(path: str, stdin: BinaryIO) -> Iterator[TextIO]:
+def open_source(path: str, stdin: Callable[[], BinaryIO]) -> Iterator[TextIO]:
     """A regular file, or ``-`` for standard input, as UTF-8 with broken bytes made visible.
 
     Raises InvalidInput for devices, pipes and folders, and for what cannot be read.
@@ -204,7 +204,7 @@ def open_source(path: str, stdin: BinaryIO) -> Iterator[TextIO]:
     import io
 
     if path == "-":
-        yield io.TextIOWrapper(stdin, encoding="utf-8-sig", errors="backslashreplace", newline="")
+        yield io.TextIOWrapper(stdin(), encoding="utf-8-sig", errors="backslashreplace", newline="")
         return
     try:
         if not S_ISREG(Path(path).stat().st_mode):

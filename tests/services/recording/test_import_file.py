@@ -154,15 +154,15 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     for path in (str(pipe), "/dev/null", str(tmp_path)):
         with (
             pytest.raises(InvalidInput, match="is not a regular file"),
-            open_source(path, io.BytesIO()),
+            open_source(path, io.BytesIO),
         ):
             pytest.fail("it was opened")
-    with pytest.raises(InvalidInput, match="No such file"), open_source("gone", io.BytesIO()):
+    with pytest.raises(InvalidInput, match="No such file"), open_source("gone", io.BytesIO):
         pytest.fail("it was opened")
 
 
 def test_standard_input_is_read_for_a_dash() -> None:
-    with open_source("-", io.BytesIO(b"\xef\xbb\xbfone\n\xfftwo")) as source:
+    with open_source("-", lambda: io.BytesIO(b"\xef\xbb\xbfone\n\xfftwo")) as source:
         assert list(source) == ["one\n", "\\xfftwo"]
 
 
