@@ -16,6 +16,7 @@ from aimeter_cli.models.columns import moment, partial_index, primary_key, refer
 class Subscription(SQLModel, table=True):
     """``current_period_*`` is Stripe's, or the first period where ``--renews-at`` set its end.
 
+    ``unpaid_invoices`` are those beside ``grace_invoice_id``, each with the end of its grace.
     ``period_anchor`` is what anchored periods are counted from. ``is_live`` is unique per billable:
     a subscription that is over keeps its row, not its place.
     """
@@ -38,8 +39,12 @@ class Subscription(SQLModel, table=True):
     trial_ends_at: datetime | None = moment(nullable=True)
     grace_period_ends_at: datetime | None = moment(nullable=True)
     grace_invoice_id: str | None = None
+    unpaid_invoices: dict[str, str] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )
     expired_at: datetime | None = moment(nullable=True)
     paused_at: datetime | None = moment(nullable=True)
+    cancellation_reason: str | None = None
     is_incomplete: bool = False
     period_type: PeriodType = Field(default="monthly", sa_type=Text)
     period_alignment: Alignment = Field(default="calendar", sa_type=Text)

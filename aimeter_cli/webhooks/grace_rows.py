@@ -1,8 +1,7 @@
-"""Grace as it is stored: the invoice whose grace ends first in columns, any others in ``meta``."""
+"""Grace as it is stored: the invoice whose grace ends first, and any other unpaid ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from aimeter_cli.domain.events import EventName
@@ -10,29 +9,23 @@ from aimeter_cli.domain.grace import Grace
 from aimeter_cli.domain.periods import iso, parse_time
 from aimeter_cli.webhooks.handling import Handling, Row
 
-OTHERS = "unpaid_invoices"
-"""Key of ``meta``: further unpaid invoices, each with the end of its grace."""
-
 
 def grace_of(row: Row) -> Grace:
-    others = row["meta"].get(OTHERS)
-    ends = {
-        str(invoice): parse_time(end, f"meta.{OTHERS}")
-        for invoice, end in (others.items() if isinstance(others, dict) else ())
-    }
+    others = row["unpaid_invoices"]
+    ends = {invoice: parse_time(end, "unpaid_invoices") for invoice, end in others.items()}
     if row["grace_period_ends_at"] is not None:
         ends[row["grace_invoice_id"] or ""] = row["grace_period_ends_at"]
     return Grace(ends, row["expired_at"])
 
 
-def grace_columns(grace: Grace, meta: Mapping[str, Any]) -> dict[str, Any]:
-    others = {invoice: iso(end) for invoice, end in grace.ends.items() if invoice != grace.invoice}
-    rest = {key: value for key, value in meta.items() if key != OTHERS}
+def grace_columns(grace: Grace) -> dict[str, Any]:
     return {
         "grace_invoice_id": grace.invoice or None,
         "grace_period_ends_at": grace.end,
         "expired_at": grace.expired_at,
-        "meta": {**rest, OTHERS: others} if others else rest,
+        "unpaid_invoices": {
+            invoice: iso(end) for invoice, end in grace.ends.items() if invoice != grace.invoice
+        },
     }
 
 
@@ -46,7 +39,7 @@ def store_grace(handling: Handling, row: Row, after: Grace) -> Row:
     before = grace_of(row)
     if after == before:
         return row
-    columns = grace_columns(after, row["meta"])
+    columns = grace_columns(after)
     if before.expired_at is not None and after.expired_at is None and not row["is_live"]:
         rival = handling.live_rival(row)
         if rival is None:

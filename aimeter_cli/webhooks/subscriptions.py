@@ -84,9 +84,9 @@ def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
     if stripe.is_terminal:
         if has_ended(row):  # it was ended here before: that time stays
             columns["ends_at"] = min(columns["ends_at"], row["ends_at"])
-        columns |= grace_columns(Grace(), row["meta"])
+        columns |= grace_columns(Grace())
         if stripe.cancellation_reason is not None:
-            columns["meta"] |= {"cancellation_reason": stripe.cancellation_reason}
+            columns["cancellation_reason"] = stripe.cancellation_reason
     else:
         columns |= {"ends_at": _end(handling, row, columns["ends_at"])}
         if has_ended(row):

@@ -11,12 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
-
 from aimeter_cli.db.engine import Database
 from aimeter_cli.migrations.upgrade import upgrade
 from aimeter_cli.models.billables import Billable
-from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
@@ -67,23 +64,20 @@ def add_overages(
 ) -> None:
     """So many frozen overages for each subscriber, who pays as one of ``customers``."""
     database = Database(f"sqlite:///{file}")
-    billables = table_of(Billable)
-    rows = [
-        {
-            "billable_id": person, "subscription_id": person, "counter_id": person,
-            "period_start": START, "period_end": END, "status": "frozen", "tokens": 1000 * turn,
-            "amount": Decimal("0.0234") * turn + person, "currency": "usd", "attempts": 0,
-            "created_at": START, "updated_at": START,
-        }
-        for turn in range(1, each + 1)
-        for person in range(1, subscribers + 1)
-    ]  # fmt: skip
     with database.write() as session:
-        connection = session.connection()
-        connection.execute(insert(table_of(Overage)), rows)
+        session.add_all(
+            Overage(
+                billable_id=person, subscription_id=person, counter_id=person, period_start=START,
+                period_end=END, status="frozen", tokens=1000 * turn, currency="usd",
+                amount=Decimal("0.0234") * turn + person, created_at=START, updated_at=START,
+            )
+            for turn in range(1, each + 1)
+            for person in range(1, subscribers + 1)
+        )  # fmt: skip
         for person, customer in enumerate(customers or (), start=1):
-            statement = billables.update().where(billables.c.id == person)
-            connection.execute(statement.values(stripe_customer_id=customer))
+            billable = session.get_one(Billable, person)
+            billable.stripe_customer_id = customer
+            session.add(billable)
     _finish(database)
 
 
@@ -112,42 +106,29 @@ def write_usage(file: Path, *, lines: int, subscribers: int) -> None:
 
 
 def _people(database: Database, count: int, token_limit: int) -> None:
-    people = range(1, count + 1)
-    plan = {
-        "id": 1, "slug": "pro", "name": "Pro", "currency": "usd", "token_limit": token_limit,
-        "overage_price_per_1k_tokens": Decimal("0.02"), "overage_behavior": "charge",
-        "trial_days": 0, "features": [], "is_active": True, "created_at": START,
-        "updated_at": START,
+    """One plan, and so many billables on it, each with a counter of the month."""
+    terms: dict[str, Any] = {
+        "currency": "usd", "token_limit": token_limit, "overage_behavior": "charge",
+        "overage_price_per_1k_tokens": Decimal("0.02"),
     }  # fmt: skip
-    billables = [
-        {"id": n, "type": "user", "external_id": str(n), "created_at": START} for n in people
-    ]
-    subscriptions = [
-        {
-            "id": n, "billable_id": n, "plan_id": 1, "billing_mode": "plan", "is_live": True,
-            "started_at": START, "is_incomplete": False, "period_type": "monthly",
-            "period_alignment": "calendar", "timezone": "UTC", "period_anchor": START, "meta": {},
-            "created_at": START, "updated_at": START,
-        }
-        for n in people
-    ]  # fmt: skip
-    counters = [
-        {
-            "id": n, "billable_id": n, "plan_id": 1, "period_start": START, "period_end": END,
-            "currency": "usd", "token_limit": token_limit, "overage_markup": Decimal(1),
-            "overage_price_per_1k_tokens": Decimal("0.02"), "overage_behavior": "charge",
-            "tokens": 0, "requests": 0, "cost": Decimal(0), "excess_token_cost": Decimal(0),
-            "excess_request_cost": Decimal(0),
-        }
-        for n in people
-    ]  # fmt: skip
+    made = {"created_at": START, "updated_at": START}
     with database.write() as session:
-        connection = session.connection()
-        for model, rows in (
-            (Plan, [plan]), (Billable, billables), (Subscription, subscriptions),
-            (UsageCounter, counters),
-        ):  # fmt: skip
-            connection.execute(insert(table_of(model)), rows)
+        session.add(Plan(id=1, slug="pro", name="Pro", **terms, **made))
+        session.flush()
+        for n in range(1, count + 1):
+            session.add(Billable(id=n, type="user", external_id=str(n), created_at=START))
+            session.flush()
+            session.add(
+                Subscription(
+                    id=n, billable_id=n, plan_id=1, started_at=START, period_anchor=START, **made
+                )
+            )
+            session.add(
+                UsageCounter(
+                    id=n, billable_id=n, plan_id=1, period_start=START, period_end=END,
+                    overage_markup=Decimal(1), **terms,
+                )
+            )  # fmt: skip
 
 
 def _finish(database: Database) -> None:

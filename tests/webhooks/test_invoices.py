@@ -94,7 +94,7 @@ def test_with_two_unpaid_invoices_the_grace_that_ends_first_counts(world: World)
     world.receive(failure())
     row = world.subscription()
     assert row.grace_invoice_id == "in_Nov1"
-    assert row.meta == {"unpaid_invoices": {"in_B": "2026-12-10T00:00:00Z"}}
+    assert row.unpaid_invoices == {"in_B": "2026-12-10T00:00:00Z"}
     world.receive(payment(at="2026-12-04"))
     row = world.subscription()
     assert (row.grace_invoice_id, row.grace_period_ends_at) == ("in_B", day("2026-12-10"))
