@@ -48,12 +48,12 @@ def sync_stripe_overages(
         report = run_job(run.app, options, stop=stop, advance=advance)
     _show(run, report)
     stop.raise_if_signalled()
+    if report.fault is not None:
+        raise report.fault
     if report.error is not None:
         raise report.error
     if report.exit_code:
-        raise RowsFailed(
-            "some overages are not settled", hint="The next run goes on; --verbose shows more."
-        )
+        raise RowsFailed("some overages are not settled", hint=report.hint)
 
 
 @app.command()

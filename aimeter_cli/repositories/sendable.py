@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select, text, true
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, select, text, true
 from sqlmodel import Session
 
 from aimeter_cli.models.billables import Billable
@@ -28,6 +28,7 @@ _UNSENT = text(
 )
 _DUE = text("ai_invoice_items.status IN ('sending', 'unknown')")
 _DIRTY = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.is_dirty")
+_UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
 _PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
 _charge_currency = func.coalesce(
     overages.c.charge_currency, billables.c.currency, overages.c.currency
@@ -198,15 +199,18 @@ def rate_pairs(session: Session) -> Sequence[tuple[str, str]]:
     return [(row[0], row[1]) for row in session.connection().execute(query)]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockedRow:
-    """An overage that cannot be sent: ``kind`` is why, ``detail`` what is known about it."""
+class BlockedRow(NamedTuple):
+    """An overage that cannot be sent: ``kind`` is why, ``detail`` what is known about it.
+
+    ``currency`` is the plan's, ``billed_in`` the customer's, where it was told.
+    """
 
     overage_id: int
-    billable_type: str
-    billable_external_id: str
+    billable: str
     kind: str
     detail: str | None
+    currency: str
+    billed_in: str | None
 
 
 def blocked_rows(
@@ -214,49 +218,53 @@ def blocked_rows(
 ) -> list[BlockedRow]:
     """Rows that wait for a person: no customer, no rate, held, failed, or behind such an item."""
     connection = session.connection()
-    found: list[BlockedRow] = []
     mine = true() if billable_id is None else overages.c.billable_id == billable_id
-    waiting = _unsent().add_columns(
+    shown = (
         billables.c.type,
         billables.c.external_id,
-        billables.c.stripe_customer_id,
         overages.c.status,
-        overages.c.reason,
-        items.c.status.label("item_status"),
-        items.c.reason.label("item_reason"),
+        billables.c.currency.label("billed_in"),
     )
-    stuck = (
-        (overages.c.status == "needs_rate")
-        | billables.c.stripe_customer_id.is_(None)
-        | items.c.status.in_(("failed", "held"))
+    waiting = (
+        _unsent()
+        .add_columns(
+            *shown,
+            overages.c.currency.label("plan_currency"),
+            overages.c.reason,
+            billables.c.stripe_customer_id,
+            items.c.status.label("item_status"),
+            items.c.reason.label("item_reason"),
+        )
+        .where(
+            mine,
+            (overages.c.status == "needs_rate")
+            | billables.c.stripe_customer_id.is_(None)
+            | items.c.status.in_(("failed", "held")),
+        )
     )
-    for row in connection.execute(waiting.where(mine, stuck).order_by(overages.c.id).limit(limit)):
+    stopped = (
+        select(
+            *shown,
+            overages.c.id,
+            overages.c.currency.label("plan_currency"),
+            func.coalesce(overages.c.reason, overages.c.last_error).label("detail"),
+        )
+        .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
+        .where(_UNSYNCED, overages.c.status.in_(("held", "failed")), mine)
+    )
+    found: list[BlockedRow] = []
+    for row in connection.execute(waiting.order_by(overages.c.id).limit(limit)):
         if row.stripe_customer_id is None:
             kind, detail = "no_customer", None
         elif row.status == "needs_rate":
             kind, detail = "needs_rate", row.reason
         else:
             kind, detail = f"item_{row.item_status}", row.item_reason
-        found.append(BlockedRow(row.id, row.type, row.external_id, kind, detail))
-    stopped = (
-        select(
-            overages.c.id,
-            billables.c.type,
-            billables.c.external_id,
-            overages.c.status,
-            func.coalesce(overages.c.reason, overages.c.last_error).label("detail"),
-        )
-        .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
-        .where(
-            text("ai_overages.status NOT IN ('carried', 'synced', 'waived')"),
-            overages.c.status.in_(("held", "failed")),
-            mine,
-        )
-        .order_by(overages.c.id)
-        .limit(limit)
-    )
-    found += [
-        BlockedRow(row.id, row.type, row.external_id, row.status, row.detail)
-        for row in connection.execute(stopped)
-    ]
-    return found
+        found.append(_blocked(row, kind, detail))
+    rest = connection.execute(stopped.order_by(overages.c.id).limit(limit))
+    return found + [_blocked(row, row.status, row.detail) for row in rest]
+
+
+def _blocked(row: Row[Any], kind: str, detail: str | None) -> BlockedRow:
+    ref = f"{row.type}:{row.external_id}"
+    return BlockedRow(row.id, ref, kind, detail, row.plan_currency, row.billed_in)

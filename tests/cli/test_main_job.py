@@ -266,7 +266,7 @@ def test_the_doctor_says_which_overage_is_blocked_and_what_to_type(
     assert blocked == [{
         "name": "overages", "status": "failed",
         "detail": "1 cannot be sent: no_customer: user:42",
-        "hint": "aimeter subscriptions set-stripe-ids BILLABLE --customer cus_…",
+        "hint": "aimeter subscriptions set-stripe-ids user:42 --customer cus_…",
     }]  # fmt: skip
 
 

@@ -33,8 +33,9 @@ BLOCKED = Noun(
     "blocked",
     (
         Column("reason", STATUS),
-        Column("count", COUNT, header="Overages"),
+        Column("count", COUNT),
         Column("billables", LIST),
+        Column("overages", LIST, header="First IDs"),
         Column("detail"),
         Column("hint"),
     ),

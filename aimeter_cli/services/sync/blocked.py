@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from sqlmodel import Session
 
-from aimeter_cli.repositories.sendable import blocked_rows
-from aimeter_cli.services.sync.report import HINTS, Blocked
+from aimeter_cli.repositories.sendable import BlockedRow, blocked_rows
 
 _SHOWN = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Overages that cannot be selected, by reason; the first few of them by name."""
+
+    reason: str
+    count: int
+    billables: tuple[str, ...]
+    overages: tuple[int, ...]
+    hint: str
+    detail: str | None = None
+
+
+HINTS: dict[str, Callable[[BlockedRow], str]] = {
+    "no_customer": lambda row: (
+        f"aimeter subscriptions set-stripe-ids {row.billable} --customer cus_…"
+    ),
+    "needs_rate": lambda row: f"aimeter rates set {row.currency} {row.billed_in} RATE",
+    "held": lambda row: (
+        f"aimeter overages show {row.overage_id}; aimeter overages waive {row.overage_id} "
+        "gives it up"
+    ),
+    "failed": lambda row: f"mend the cause, then aimeter overages retry {row.overage_id}",
+    "item_failed": lambda row: (
+        f"aimeter overages list --failed --billable {row.billable}; retry those first"
+    ),
+    "item_held": lambda row: (
+        f"a person changed the item at Stripe; aimeter overages list --status held "
+        f"--billable {row.billable}"
+    ),
+}
+
+
 def blocked(session: Session, billable_id: int | None = None) -> list[Blocked]:
-    """Each reason with its count, its first billables and what to type."""
-    groups: dict[tuple[str, str | None], list[str]] = {}
+    """Each reason with its count, its first billables and what to type for the first of them."""
+    groups: dict[tuple[str, str | None], list[BlockedRow]] = {}
     for row in blocked_rows(session, billable_id):
-        ref = f"{row.billable_type}:{row.billable_external_id}"
-        groups.setdefault((row.kind, row.detail), []).append(ref)
-    found: list[Blocked] = []
-    for (kind, detail), refs in groups.items():
-        first = tuple(dict.fromkeys(refs))[:_SHOWN]
-        found.append(Blocked(kind, len(refs), first, HINTS[kind], detail))
-    return found
+        groups.setdefault((row.kind, row.detail), []).append(row)
+    return [
+        Blocked(
+            kind,
+            len(rows),
+            tuple(dict.fromkeys(row.billable for row in rows))[:_SHOWN],
+            tuple(row.overage_id for row in rows[:_SHOWN]),
+            HINTS[kind](rows[0]),
+            detail,
+        )
+        for (kind, detail), rows in groups.items()
+    ]

@@ -50,7 +50,11 @@ def run_job(app: Assembly, options: Options, *, stop: StopFlag, advance: Advance
         jobs.record_run(
             app.database, report.run_id, COMMAND,
             seconds=report.seconds, exit_code=report.exit_code, counts=report.counts,
-            error=report.error.message if report.error is not None else None,
+            error=report.error.message if report.error is not None else _name(report.fault),
             now=datetime.now(UTC),
         )  # fmt: skip
     return report
+
+
+def _name(fault: BaseException | None) -> str | None:
+    return type(fault).__name__ if fault is not None else None

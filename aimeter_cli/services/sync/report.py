@@ -6,28 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aimeter_cli.errors import AimeterError
+from aimeter_cli.services.sync.blocked import Blocked
 from aimeter_cli.services.sync.claim import Accounted, Claim
 from aimeter_cli.services.sync.engine import Outcome
-
-HINTS = {
-    "no_customer": "aimeter subscriptions set-stripe-ids BILLABLE --customer cus_…",
-    "needs_rate": "aimeter rates set BASE QUOTE RATE",
-    "held": "aimeter overages show ID tells why; aimeter overages waive ID gives it up",
-    "failed": "mend the cause, then aimeter overages retry ID",
-    "item_failed": "mend the cause, then aimeter overages retry --all",
-    "item_held": "a person changed the item at Stripe; see aimeter overages list --status held",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """Overages that this run could not select, by reason."""
-
-    reason: str
-    count: int
-    billables: tuple[str, ...]
-    hint: str
-    detail: str | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +32,8 @@ class Report:
     """Counts are of overages: ``selected = synced + failed + unknown + deferred``.
 
     ``carried`` ones were accounted for with nothing to send, and are not selected. ``closed``
-    counts items whose invoice was found finalised.
+    counts items whose invoice was found finalised. ``error`` stopped the run; ``fault`` is the
+    first exception that was not foreseen, to be raised once the report has been shown.
     """
 
     run_id: str
@@ -68,6 +50,7 @@ class Report:
     blocked: list[Blocked] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     error: AimeterError | None = None
+    fault: BaseException | None = None
     tried_in_vain: int = 0
 
     @property
@@ -93,8 +76,17 @@ class Report:
         return f"{told} in {self.seconds:.1f} s"
 
     @property
+    def hint(self) -> str:
+        """What to do about exit 3."""
+        if self.failed:
+            return "aimeter overages list --failed; mend the cause, then aimeter overages retry ID"
+        return "Nothing has to be done: the next run goes on with them."
+
+    @property
     def exit_code(self) -> int:
         """3 if rows that this run tried failed or stay unsettled; else that of its error."""
+        if self.fault is not None:
+            return 70
         if self.error is not None:
             return self.error.exit_code
         return 3 if self.failed or self.unknown or self.tried_in_vain else 0

@@ -168,7 +168,11 @@ class _Run:
         with ThreadPoolExecutor(self._context.settings.stripe_concurrency) as pool:
             futures = [pool.submit(self._chain, engine, chain) for chain in chains.values()]
             for future in as_completed(futures):
-                advance(future.result(), planned)
+                fault = future.exception()
+                if fault is None:
+                    advance(future.result(), planned)
+                else:  # its claim is left to its lease, the others go on, the run ends with it
+                    self._report.fault = self._report.fault or fault
 
     def conclude(self) -> None:
         """Close items whose invoice is finalised, and count what is left."""

@@ -374,3 +374,31 @@ def test_a_process_whose_lease_was_taken_over_settles_nothing(world: World) -> N
     world.time_passes(60)
     assert world.sync().synced == 1
     assert world.charged() == [1000]
+
+
+def test_a_fault_of_ours_in_one_row_is_told_and_holds_up_no_other(world: World) -> None:
+    from aimeter_cli.billing.base import ItemRequest, Reply
+
+    ready(world, "user:1")
+    ready(world, "user:2")
+    real = world.driver
+
+    class Faulty:
+        name, livemode = "faulty", False
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def send(self, request: ItemRequest) -> Reply:
+            if request.params["metadata"]["aimeter_billable"] == "user:1":
+                raise KeyError("amount")
+            return real.send(request)
+
+    world.driver = Faulty()  # type: ignore[assignment]
+    report = world.sync()
+    world.driver = real
+    assert isinstance(report.fault, KeyError)
+    assert (report.synced, report.exit_code, world.charged()) == (1, 70, [1000])
+    assert world.sync().selected == 0  # the lease still holds
+    world.time_passes(60)
+    assert (world.sync().synced, world.charged()) == (1, [1000, 1000])
