@@ -16,6 +16,8 @@ _BUILT_IN = {
     "stripe": "aimeter_cli.billing.stripe:StripeDriver",
 }
 
+_MEMBERS = ("account", "close", "ensure_ready", "find", "livemode", "name", "read", "send")
+
 
 def make_driver(settings: Settings) -> BillingDriver:
     """Build the configured driver. Raises ConfigurationError that names what was looked for."""
@@ -33,6 +35,13 @@ def make_driver(settings: Settings) -> BillingDriver:
         factory = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"billing driver {name!r} cannot be loaded: {error}") from None
+    if not isinstance(factory, type):
+        raise ConfigurationError(f"billing driver {name!r} is not a class")
+    missing = [member for member in _MEMBERS if not hasattr(factory, member)]
+    if missing:
+        raise ConfigurationError(
+            f"billing driver {name!r} has no {', '.join(missing)}: it is no billing driver"
+        )
     return cast(BillingDriver, factory(settings))
 
 

@@ -37,8 +37,10 @@ def init(
 
 _NEXT = (
     "Next, make a plan and put somebody on it:",
-    "  aimeter plans create Pro --token-limit 1,000,000 --overage-price-per-1k 0.02 "
-    "--overage-behavior charge",
+    (
+        "  aimeter plans create Pro --token-limit 1,000,000 --overage-price-per-1k 0.02 "
+        "--overage-behavior charge"
+    ),
     "  aimeter subscriptions create --billable user:42 --plan pro",
     "  aimeter usage import usage.jsonl",
     "To bill, set the driver in aimeter.toml and STRIPE_API_KEY in .env, then: aimeter doctor",

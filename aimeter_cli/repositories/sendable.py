@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select, text, true
 from sqlmodel import Session
 
 from aimeter_cli.models.billables import Billable
@@ -92,23 +92,35 @@ def oldest_sendable(
     return groups
 
 
-def count_sendable(session: Session, now: datetime, billable_id: int | None = None) -> int:
-    """How many overages a run at ``now`` (the database's clock) could still try."""
+class Left(NamedTuple):
+    """``waiting`` of the ``sendable`` overages wait for their back-off, until ``next_try``."""
+
+    sendable: int
+    waiting: int
+    next_try: datetime | None
+
+
+def count_left(session: Session, now: datetime, billable_id: int | None = None) -> Left:
+    """How many overages could still be sent, at ``now`` (the database's clock) or later."""
     connection = session.connection()
     fresh = connection.execute(
         select(func.count()).select_from(_sendable(billable_id).subquery())
     ).scalar_one()
-    due = (
-        select(func.count())
+    begun = (
+        select(func.count(), func.min(items.c.not_before))
         .select_from(overages.join(items, overages.c.item_id == items.c.id))
         .where(
             _DUE,
             overages.c.in_version == items.c.version,
-            is_due(now, retry_now=False),
+            overages.c.status != "waived",
             _for_billable(billable_id),
         )
     )
-    return int(fresh) + int(connection.execute(due).scalar_one())
+    in_all, _ = connection.execute(begun).one()
+    waiting, next_try = connection.execute(
+        begun.where(items.c.status == "unknown", items.c.not_before > now)
+    ).one()
+    return Left(int(fresh) + int(in_all), int(waiting), next_try)
 
 
 def is_due(now: datetime, *, retry_now: bool) -> ColumnElement[bool]:
@@ -265,6 +277,6 @@ def blocked_rows(
     return found + [_blocked(row, row.status, row.detail) for row in rest]
 
 
-def _blocked(row: Row[Any], kind: str, detail: str | None) -> BlockedRow:
+def _blocked(row: Any, kind: str, detail: str | None) -> BlockedRow:
     ref = f"{row.type}:{row.external_id}"
     return BlockedRow(row.id, ref, kind, detail, row.plan_currency, row.billed_in)

@@ -14,6 +14,7 @@ from datetime import datetime
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.repositories import sendable
@@ -184,9 +185,13 @@ class _Run:
             changed = find_closings(context, self._driver, due, self._signals)
             report.closed += sum(status == "closed" for _, status in changed)
         with context.database.read() as session:
-            report.remaining = sendable.count_sendable(
-                session, database_now(session), self._options.billable_id
-            )
+            left = sendable.count_left(session, database_now(session), self._options.billable_id)
+            report.remaining = left.sendable
+            if left.waiting and left.next_try is not None:
+                report.notices.append(
+                    f"{left.waiting} overage(s) wait for their next try, the first at "
+                    f"{iso(left.next_try.replace(microsecond=0))}; --retry-now tries at once"
+                )
             report.blocked = blocked(session, self._options.billable_id)
         report.seconds = round(time.monotonic() - self._started, 3)
 

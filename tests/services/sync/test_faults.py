@@ -308,7 +308,7 @@ def test_five_unreachable_rows_in_a_row_stop_the_run(world: World) -> None:
     world.settings, world.driver = dead, make_driver(dead)
     report = world.sync()
     assert (report.deferred, report.unknown, report.exit_code) == (5, 0, 3)
-    assert (len(world.attempts), report.remaining) == (5, 7)
+    assert (len(world.attempts), report.remaining) == (5, 12)
     assert report.notices[0].startswith("Stripe did not answer 5 times in a row")
 
 
@@ -323,7 +323,10 @@ def test_back_off_is_honoured_and_retry_now_ignores_it(world: World) -> None:
     ready(world)
     world.sandbox.add_fault(f"lost:{CREATE}")
     world.sync()
-    assert world.sync(retry_now=False).selected == 0
+    waiting = world.sync(retry_now=False)
+    assert (waiting.selected, waiting.remaining, waiting.exit_code) == (0, 1, 0)
+    [notice] = waiting.notices
+    assert notice.startswith("1 overage(s) wait for their next try, the first at 20")
     assert world.sync(retry_now=True).synced == 1
 
 
