@@ -50,4 +50,5 @@ def sandbox(
     except ValueError as error:
         raise InvalidInput(str(error)) from None
     except (OSError, sqlite3.Error) as error:
-        raise AimeterError(f"the sandbox cannot run: {error}") from None
+        hint = f"{host}:{port} is taken? --port 0 picks a free one."
+        raise AimeterError(f"the sandbox cannot run: {error}", hint=hint) from None

@@ -44,7 +44,7 @@ def sync_stripe_overages(
 
     run = invocation(ctx)
     options = Options(limit, _billable_id(run, billable), dry_run, retry_now, max_seconds)
-    with stop_on_signals() as stop, run.progress("Syncing", limit) as advance:
+    with stop_on_signals() as stop, run.progress("Syncing") as advance:
         report = run_job(run.app, options, stop=stop, advance=advance)
     _show(run, report)
     stop.raise_if_signalled()

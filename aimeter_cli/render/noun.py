@@ -40,6 +40,8 @@ class Column:
     @property
     def title(self) -> str:
         """The heading that people read."""
+        if self.name == "id":
+            return "ID"
         return self.header or self.name.replace("_", " ").capitalize()
 
     @property

@@ -27,13 +27,13 @@ def output(capsys: pytest.CaptureFixture[str]) -> Any:
 
 TABLES: dict[Format, str] = {
     "plain": """\
-  Id  Name                       Limit        Amount    Rate  Since                 On    Status    Tags
+  ID  Name                       Limit        Amount    Rate  Since                 On    Status    Tags
    1  Ada                    1,000,000  1,234.50 USD   0.850  2026-11-01T12:00:00Z  yes   active    a, b
    2  -                      unlimited             -       -  -                     -     -         -
   -3  =1|[red]\\x1b[2J\\u202e  1,000,000  1,234.50 USD   0.850  2026-11-01T12:00:00Z  yes   active    a, b
 """,  # noqa: E501
     "markdown": """\
-|   Id | Name                   |     Limit |       Amount |   Rate | Since                | On   | Status   | Tags   |
+|   ID | Name                   |     Limit |       Amount |   Rate | Since                | On   | Status   | Tags   |
 |-----:|:-----------------------|----------:|-------------:|-------:|:---------------------|:-----|:---------|:-------|
 |    1 | Ada                    | 1,000,000 | 1,234.50 USD |  0.850 | 2026-11-01T12:00:00Z | yes  | active   | a, b   |
 |    2 | -                      | unlimited |            - |      - | -                    | -    | -        | -      |
@@ -111,7 +111,7 @@ def test_one_is_lines_of_field_and_value_with_its_rows_below(output: Any) -> Non
     assert (
         output("plain", "one", ORDINARY)
         == """\
-Id      1
+ID      1
 Name    Ada
 Limit   1,000,000
 Amount  1,234.50 USD

@@ -7,7 +7,7 @@ from aimeter_cli.render.noun import COUNT, FLAG, MONEY, NUMBER, STATUS, TIME, Co
 OVERAGE = Noun(
     "overage",
     (
-        Column("id", COUNT, header="ID"),
+        Column("id", COUNT),
         Column("billable"),
         Column("subscription_id", COUNT, table=False),
         Column("period_start", TIME, header="Period"),

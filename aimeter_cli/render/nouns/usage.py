@@ -41,7 +41,7 @@ IMPORT = Noun(
         Column("bad", COUNT),
         Column("unpriced", COUNT),
         Column("needs_rate", COUNT),
-        Column("charged", COUNT),
+        Column("charged", COUNT, header="Charged usages"),
         Column("stopped", FLAG, table=False),
         Column("errors", ROWS, of=BAD_LINE),
     ),

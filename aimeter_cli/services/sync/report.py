@@ -70,8 +70,11 @@ class Report:
     @property
     def in_words(self) -> str:
         """The summary as one line for people."""
+        if self.dry_run:
+            return f"{self.selected} overage(s) would be sent, {self.carried} carried"
+        counts = self.counts | {"items closed": self.closed}
         told = ", ".join(
-            f"{count} {name}" for name, count in self.counts.items() if count or name == "synced"
+            f"{count} {name}" for name, count in counts.items() if count or name == "synced"
         )
         return f"{told} in {self.seconds:.1f} s"
 
