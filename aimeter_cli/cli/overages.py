@@ -124,3 +124,21 @@ def retry(
     )
     run.out.rows(OVERAGE, done, empty="No overage has failed.")
     run.dry_run_notice(dry_run)
+
+
+@app.command()
+def release(ctx: typer.Context, ids: _Ids, yes: Yes = False, dry_run: DryRun = False) -> None:
+    """Let held overages be charged after all, by the next sync.
+
+    An invoice item that a person deleted gets a successor; one whose amount a person changed gets
+    ours again; late usage is charged.
+
+    Example: aimeter overages release 17 18 --yes
+    """
+    from aimeter_cli.services.overages import by_hand
+
+    run = invocation(ctx)
+    run.confirm(f"Charge {len(ids)} held overage(s) after all?", yes=yes or dry_run)
+    done = by_hand.release(run.app.database, ids, now=run.now(), dry_run=dry_run)
+    run.out.rows(OVERAGE, done, empty="Nothing was released.")
+    run.dry_run_notice(dry_run)

@@ -127,7 +127,7 @@ TRANSITIONS: dict[tuple[Step, Answer], Move] = {
     (Step.PROVEN, Answer.UNREADABLE): Move(Action.WAIT, Step.PROVEN),
     (Step.INSPECT, Answer.ABSENT): Move(Action.FAIL),
     (Step.INSPECT, Answer.QUIET): Move(Action.FAIL),
-    (Step.INSPECT, Answer.UNREADABLE): Move(Action.FAIL),
+    (Step.INSPECT, Answer.UNREADABLE): Move(Action.WAIT, Step.CHECK),
 }
 
 

@@ -26,7 +26,7 @@ class InvoiceItem(SQLModel, table=True):
     ``version`` counts the amounts we set, ``generation`` the keys under which one was sent;
     ``confirmed_*`` is what Stripe is known to have. ``step`` is where the version in flight stands
     (:class:`aimeter_cli.domain.sync.Step`). ``is_dirty``: its overages changed, the amount must be
-    set anew.
+    set anew. ``may_overwrite``: an operator released it after a person changed it at Stripe.
     """
 
     __tablename__ = "ai_invoice_items"
@@ -60,6 +60,7 @@ class InvoiceItem(SQLModel, table=True):
     status: str = "idle"
     step: str = "send"
     is_dirty: bool = False
+    may_overwrite: bool = False
     stripe_customer_id: str | None = None
     stripe_item_id: str | None = Field(default=None, unique=True)
     stripe_invoice_id: str | None = None

@@ -42,7 +42,8 @@ def make_live_item(
         .values(
             uid=uid, billable_id=key.billable_id, subscription_id=key.subscription_id,
             period_start=key.period_start, period_end=period_end, currency=key.currency,
-            sequence=sequence, status="idle", step="send", is_dirty=False, version=0, generation=0,
+            sequence=sequence, status="idle", step="send", is_dirty=False,
+            may_overwrite=False, version=0, generation=0,
             target_minor=0, confirmed_minor=0, confirmed_version=0, attempts=0,
             created_at=now, updated_at=now,
         )
@@ -89,7 +90,7 @@ def item_by_id(session: Session, item_id: int) -> RowMapping:
     return session.connection().execute(select(items).where(items.c.id == item_id)).mappings().one()
 
 
-def set_item(session: Session, item_id: int, **values: Any) -> None:
+def set_item(session: Session, item_id: int, /, **values: Any) -> None:
     """Change an item that this transaction has locked."""
     session.connection().execute(update(items).where(items.c.id == item_id).values(**values))
 
@@ -117,6 +118,14 @@ def pull_carry(session: Session, item_id: int, key: ItemKey, version: int) -> No
         )
         .values(carried_to_id=item_id, carried_in_version=version)
     )
+
+
+def return_carry(session: Session, item_id: int, version: int | None = None) -> None:
+    """What was carried into an item (by one version of it) waits for another item again."""
+    statement = update(items).where(items.c.carried_to_id == item_id)
+    if version is not None:
+        statement = statement.where(items.c.carried_in_version == version)
+    session.connection().execute(statement.values(carried_to_id=None, carried_in_version=None))
 
 
 def carried_out_items(session: Session, key: ItemKey, now: datetime) -> Sequence[RowMapping]:
@@ -171,7 +180,7 @@ def in_flight(session: Session, item_id: int, version: int) -> list[int]:
     return list(session.connection().execute(query).scalars())
 
 
-def set_in_flight(session: Session, item_id: int, version: int, **values: Any) -> None:
+def set_in_flight(session: Session, item_id: int, version: int, /, **values: Any) -> None:
     """Change the overages of the version in flight."""
     session.connection().execute(
         update(overages)

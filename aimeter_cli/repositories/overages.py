@@ -8,19 +8,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, func, select, text
+from sqlalchemy import RowMapping, Select, and_, column, func, select, table, text
 from sqlmodel import Session
 
 from aimeter_cli.domain.periods import Period
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
-from aimeter_cli.models.items import InvoiceItem
 from aimeter_cli.models.overages import UNSYNCED, Overage
 
 overages = table_of(Overage)
-items = table_of(InvoiceItem)
-billables = table_of(Billable)
+# Only the columns that a listing needs: building the models of these two would cost it more than
+# the query does.
+items = table("ai_invoice_items", column("id"), column("stripe_item_id"), column("status"))
+billables = table("ai_billables", column("id"), column("type"), column("external_id"))
 
 _UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
 

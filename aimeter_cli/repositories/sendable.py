@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlmodel import Session
 
 from aimeter_cli.models.billables import Billable
@@ -30,9 +41,8 @@ _DUE = text("ai_invoice_items.status IN ('sending', 'unknown')")
 _DIRTY = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.is_dirty")
 _UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
 _PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
-_charge_currency = func.coalesce(
-    overages.c.charge_currency, billables.c.currency, overages.c.currency
-)
+_billed_in = func.coalesce(billables.c.currency, overages.c.currency)
+_charge_currency = func.coalesce(overages.c.charge_currency, _billed_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,19 +206,30 @@ def _for_billable(billable_id: int | None) -> ColumnElement[bool]:
 
 
 def rate_pairs(session: Session) -> Sequence[tuple[str, str]]:
-    """(plan's, customer's currency) of unsent rows that are still to be converted."""
+    """(plan's, customer's currency) of the rows that wait for a rate."""
     query = (
-        select(overages.c.currency, billables.c.currency)
+        select(overages.c.currency, _billed_in)
         .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
-        .where(
-            _UNSENT,
-            overages.c.charge_amount.is_(None),
-            billables.c.currency.is_not(None),
-            billables.c.currency != overages.c.currency,
-        )
+        .where(_UNSENT, overages.c.status == "needs_rate")
         .distinct()
     )
     return [(row[0], row[1]) for row in session.connection().execute(query)]
+
+
+def renew(session: Session, base: str, quote: str, now: datetime) -> None:
+    """Rows that waited for this rate can be sent again."""
+    payers = select(billables.c.id).where(
+        func.coalesce(billables.c.currency, literal(base)) == quote
+    )
+    session.connection().execute(
+        update(overages)
+        .where(
+            overages.c.status == "needs_rate",
+            overages.c.currency == base,
+            overages.c.billable_id.in_(payers),
+        )
+        .values(status="frozen", reason=None, updated_at=now)
+    )
 
 
 class BlockedRow(NamedTuple):

@@ -79,7 +79,7 @@ inspect duplicate       fail
 inspect changed         hold
 inspect gone            hold
 inspect closed          close
-inspect unreadable      fail
+inspect unreadable      wait check !
 inspect misconfigured   stop
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]

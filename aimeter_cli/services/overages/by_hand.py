@@ -17,6 +17,7 @@ from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.repositories import items as item_repo
 from aimeter_cli.repositories import overages as repo
 from aimeter_cli.repositories.overages import Filter, OverageView
+from aimeter_cli.services.overages.held import release_item
 from aimeter_cli.services.overages.listing import found
 
 overages = repo.overages
@@ -35,6 +36,10 @@ def waive(
         raise InvalidInput(f"--reason: expected 1 to {_REASON_LIMIT} characters")
 
     def change(session: Session, view: OverageView) -> None:
+        if view.status == "waived":
+            raise Conflict(f"overage {view.id} is waived already")
+        if view.is_external:
+            raise Conflict(f"overage {view.id} was charged by hand ({view.stripe_invoice_item_id})")
         _check_free(view, "waived")
         _set(session, view.id, now, status="waived", reason=reason, synced_at=None)
         if view.item_id is not None and view.item_status in ("idle", "failed"):
@@ -62,7 +67,8 @@ def mark_synced(
             raise Conflict(f"overage {view.id} is {view.status} already")
         _check_free(view, "marked as synced")
         ours = select(repo.items.c.id).where(repo.items.c.stripe_item_id == external)
-        if session.connection().execute(ours).first() is not None:
+        named = external in (view.last_error or "")  # in a look-up that is not adopted yet
+        if named or session.connection().execute(ours).first() is not None:
             raise Conflict(
                 f"{external} is an invoice item that aimeter made and keeps up to date itself",
                 hint="Name the item that was made by hand.",
@@ -111,6 +117,28 @@ def retry(
     return _each(database, ids, change, dry_run=dry_run)
 
 
+def release(
+    database: Database, ids: Sequence[int], *, now: datetime, dry_run: bool = False
+) -> list[OverageView]:
+    """Let held overages be charged after all, by the next sync.
+
+    An item that a person deleted gets a successor; one whose amount a person changed gets ours
+    again. Raises Conflict for overages that are not held.
+    """
+
+    def change(session: Session, view: OverageView) -> None:
+        if view.status == "frozen":
+            return  # with another one of its item, just now
+        if view.status != "held":
+            raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
+        if view.item_id is None:
+            _set(session, view.id, now, status="frozen", reason=None, last_error=None)
+        else:
+            release_item(session, view.item_id, now)
+
+    return _each(database, ids, change, dry_run=dry_run)
+
+
 def _each(
     database: Database,
     ids: Sequence[int],
@@ -121,7 +149,9 @@ def _each(
     """Change every one in one transaction; returns them as they are then."""
     with database.write(dry_run=dry_run) as session:
         _lock(session, ids)
-        for view in found(session, ids):
+        found(session, ids)
+        for overage_id in dict.fromkeys(ids):  # one change may settle another
+            [view] = found(session, [overage_id])
             change(session, view)
         return repo.overage_views(session, ids)
 
@@ -145,6 +175,12 @@ def _check_free(view: OverageView, done: str) -> None:
         raise Conflict(
             f"overage {view.id} is being sent, so that it cannot be {done}",
             hint="Run aimeter sync-stripe-overages --retry-now first.",
+        )
+    if view.item_status == "held" and view.status != "held":
+        raise Conflict(
+            f"overage {view.id} is on an item that a person changed at Stripe, so that it cannot "
+            f"be {done}",
+            hint="aimeter overages release puts our amount there again; then it can be.",
         )
     if view.item_status == "closed":
         raise Conflict(

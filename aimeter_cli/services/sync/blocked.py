@@ -30,16 +30,16 @@ HINTS: dict[str, Callable[[BlockedRow], str]] = {
     ),
     "needs_rate": lambda row: f"aimeter rates set {row.currency} {row.billed_in} RATE",
     "held": lambda row: (
-        f"aimeter overages show {row.overage_id}; aimeter overages waive {row.overage_id} "
-        "gives it up"
+        f"aimeter overages release {row.overage_id} charges it, "
+        f"aimeter overages waive {row.overage_id} gives it up"
     ),
     "failed": lambda row: f"mend the cause, then aimeter overages retry {row.overage_id}",
     "item_failed": lambda row: (
         f"aimeter overages list --failed --billable {row.billable}; retry those first"
     ),
     "item_held": lambda row: (
-        f"a person changed the item at Stripe; aimeter overages list --status held "
-        f"--billable {row.billable}"
+        f"a person changed the item at Stripe: aimeter overages list --status held "
+        f"--billable {row.billable}, then release or waive those"
     ),
 }
 

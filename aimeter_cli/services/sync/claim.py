@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
@@ -24,9 +25,8 @@ from aimeter_cli.domain.money import floor_to_minor, from_nanos, to_nanos
 from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.sync import Step, entry_step, idempotency_key
 from aimeter_cli.models.billables import Billable
-from aimeter_cli.models.columns import table_of
 from aimeter_cli.repositories import items as repo
-from aimeter_cli.repositories.sendable import ItemKey
+from aimeter_cli.repositories.sendable import ItemKey, renew
 from aimeter_cli.services.exchange import Exchange
 from aimeter_cli.services.sync.request import item_params, item_tag, stored
 from aimeter_cli.settings.table import Settings
@@ -82,12 +82,14 @@ class Claim:
     attempts: int
     unanswered_at: datetime | None
     created_at: datetime
+    may_overwrite: bool
     overage_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Accounted:
-    """Overages for which nothing was to be sent: ``synced`` or ``carried``."""
+    """Overages for which nothing was to be sent: ``synced``, ``carried``, or ``freed`` from an item
+    that never was at Stripe, for another one."""
 
     overage_ids: tuple[int, ...]
     status: str
@@ -105,7 +107,8 @@ def claim_fresh(
         item = None
         if placed:
             period_end = rows[0]["period_end"]
-            repo.make_live_item(session, key, uuid.uuid4().hex, period_end, context.now)
+            clock = database_now(session)  # look-ups search from this time on
+            repo.make_live_item(session, key, uuid.uuid4().hex, period_end, clock)
             item = repo.lock_idle_item(session, key)
             if item is None:
                 session.rollback()
@@ -176,6 +179,8 @@ def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None
             session.rollback()
             return None
         item = repo.item_by_id(session, claim.item_id)
+        if _is_in_another_currency(session, item):
+            return _dissolve(session, item)
         target = _target(session, item)
         same = target == item["target_minor"] and not item["is_dirty"]
         return _set_target(session, context, item, started, again=same)
@@ -185,22 +190,41 @@ def renew_waiting_rates(context: Context, pairs: Iterable[tuple[str, str]]) -> N
     """Rows that wait for a rate which is there now can be sent again."""
     with context.write() as session:
         exchange = Exchange(session, context.settings)
-        payers = table_of(Billable)
         for base, quote in pairs:
             try:
                 exchange.conversion(base, quote, context.now)
             except NoRate:
                 continue
-            payer = select(payers.c.id).where(payers.c.currency == quote)
-            session.connection().execute(
-                update(overages)
-                .where(
-                    overages.c.status == "needs_rate",
-                    overages.c.currency == base,
-                    overages.c.billable_id.in_(payer),
-                )
-                .values(status="frozen", reason=None, updated_at=context.now)
-            )
+            renew(session, base, quote, context.now)
+
+
+def _is_in_another_currency(session: Session, item: RowMapping) -> bool:
+    """Whether the billable's currency was corrected before anything of the item reached Stripe."""
+    billable = session.get_one(Billable, item["billable_id"])
+    corrected = billable.currency is not None and billable.currency != item["currency"]
+    return corrected and item["stripe_item_id"] is None and not item["confirmed_version"]
+
+
+def _dissolve(session: Session, item: RowMapping) -> Accounted:
+    """Nothing of the item is at Stripe: its overages are converted and claimed anew."""
+    now = database_now(session)
+    freed = repo.in_flight(session, item["id"], item["version"])
+    session.connection().execute(
+        update(overages)
+        .where(overages.c.item_id == item["id"])
+        .where(overages.c.status != "waived")
+        .values(
+            status="frozen", item_id=None, in_version=None, charge_amount=None,
+            charge_currency=None, exchange_rate=None, exchange=None, updated_at=now,
+        )
+    )  # fmt: skip
+    repo.return_carry(session, item["id"])
+    repo.set_item(
+        session, item["id"], status="closed", lease_token=None, lease_expires_at=None,
+        final_minor=0, carry_out=Decimal(0), is_dirty=False, reason="currency_corrected",
+        updated_at=now,
+    )  # fmt: skip
+    return Accounted(tuple(freed), "freed")
 
 
 def _is_due(item: RowMapping, now: datetime, *, retry_now: bool) -> bool:
@@ -274,7 +298,7 @@ def _set_target(
     version = item["version"] if again else item["version"] + 1
     if not again:
         _move_in_flight(session, item, version)
-    if target == item["confirmed_minor"]:
+    if target == item["confirmed_minor"] and not item["may_overwrite"]:
         return _account_without_sending(session, item, version, now)
     generation = item["generation"] + 1 if again else 0
     params = item_params(
@@ -380,5 +404,6 @@ def _claim(
         attempts=item["attempts"],
         unanswered_at=item["unanswered_at"],
         created_at=item["created_at"],
+        may_overwrite=item["may_overwrite"],
         overage_ids=tuple(repo.in_flight(session, item["id"], item["version"])),
     )

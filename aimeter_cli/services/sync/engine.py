@@ -113,7 +113,8 @@ class Engine:
         with self._context.database.read() as session:
             ours = amounts_we_set(session, claim.item_id)
         seen = (view.version, view.amount_minor)
-        if seen == (claim.version, view.amount_minor) or seen not in ours:
+        foreign = seen not in ours or view.version == claim.version
+        if foreign and not claim.may_overwrite:
             return Reply(Answer.CHANGED, **facts)  # type: ignore[arg-type]
         return self._absent(claim)
 
@@ -150,7 +151,8 @@ class Engine:
     def _end(self, claim: Claim, move: Move, reply: Reply, view: ItemView | None) -> Outcome:
         context = self._context
         if move.action is Action.SETTLE:
-            return self._outcome(settle.settle_done(context, claim, reply), claim, "synced", reply)
+            status = settle.settle_done(context, claim, reply)
+            return self._outcome(status is not None, claim, status or "unknown", reply)
         if move.action is Action.FAIL:
             settled = settle.settle_failed(context, claim, reply)
             return self._outcome(settled, claim, "failed", reply)
@@ -158,10 +160,10 @@ class Engine:
             settled = settle.settle_held(context, claim, reply)
             return self._outcome(settled, claim, "held", reply)
         if move.action is Action.CLOSE and view is not None:
-            moved = settle.settle_closed(context, claim, view)
-            if moved is None:
+            closing = settle.settle_closed(context, claim, view)
+            if closing is None:
                 return Outcome(claim, "unknown", _LEASE_LOST)
-            return Outcome(claim, "closed", reply, moved=tuple(moved))
+            return Outcome(claim, closing.status, reply, moved=closing.moved)
         if move.action is Action.STOP:
             settle.release(context, claim, claim.step)
             return Outcome(claim, "deferred", reply, misconfigured=True)

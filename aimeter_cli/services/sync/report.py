@@ -81,6 +81,8 @@ class Report:
     @property
     def hint(self) -> str:
         """What to do about exit 3."""
+        if any(item.status == "held" for item in self.items):
+            return "aimeter overages list --status held shows what a person changed at Stripe"
         if self.failed:
             return "aimeter overages list --failed; mend the cause, then aimeter overages retry ID"
         return "Nothing has to be done: the next run goes on with them."
@@ -98,7 +100,7 @@ class Report:
         count = len(accounted.overage_ids)
         if accounted.status == "synced":
             self.synced += count
-        else:
+        elif accounted.status == "carried":
             self.carried += count
 
     def add_outcome(self, outcome: Outcome) -> None:
@@ -113,6 +115,8 @@ class Report:
             self.synced += count
         elif outcome.status == "carried":
             self.carried += count
+        elif outcome.status == "freed":
+            self.deferred += count
         elif outcome.status == "unknown":
             self.unknown += count
             self.tried_in_vain += 1

@@ -7,9 +7,11 @@ what it finds out counts.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, update
+from sqlalchemy import RowMapping, select, update
 from sqlmodel import Session
 
 from aimeter_cli.billing.base import ItemView, Reply
@@ -26,19 +28,27 @@ overages = repo.overages
 CHANGED = "changed_at_stripe"
 DELETED = "deleted_at_stripe"
 DIFFERENCE = "difference_carried"
+EXTERNAL = "marked_as_external"
 _RELEASED = {"lease_token": None, "lease_expires_at": None}
 _CLOSING_CHECK = timedelta(hours=1)
 
 
-def settle_done(context: Context, claim: Claim, reply: Reply) -> bool:
-    """Stripe has our amount: the item and its overages are synced."""
+def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
+    """Stripe has our amount: the item and its overages are ``synced``.
+
+    ``held`` where an operator has said of this very item that it was made by hand. None: the
+    lease was lost.
+    """
     with context.write() as session:
         now = database_now(session)
+        if _is_external(session, reply.item_id):
+            held = _hold_item(session, context, claim, reply, EXTERNAL, everything=False)
+            return "held" if held else None
         settled = repo.set_leased(
             session, claim.item_id, claim.token, **_RELEASED, status="idle", step=Step.SEND.value,
             stripe_item_id=reply.item_id, confirmed_minor=claim.target_minor,
             confirmed_version=claim.version, attempts=0, unanswered_at=None, reason=None,
-            updated_at=now, check_after=now + _CLOSING_CHECK,
+            updated_at=now, check_after=now + _CLOSING_CHECK, may_overwrite=False,
         )  # fmt: skip
         if settled:
             tries = claim.attempts + 1
@@ -46,7 +56,7 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> bool:
             _mark_synced(session, claim.item_id, now)
             _answered(session, claim, "done", reply)
             _emit_charged(session, context, claim, reply)
-        return settled
+        return "synced" if settled else None
 
 
 def settle_wait(context: Context, claim: Claim, move: Move, reply: Reply) -> bool:
@@ -75,7 +85,7 @@ def settle_wait(context: Context, claim: Claim, move: Move, reply: Reply) -> boo
             )  # fmt: skip
             _answered(session, claim, reply.answer.value, reply)
             if move.costs and tries == context.settings.max_attempts:
-                _emit_failed(session, context, claim, reply.reason)
+                _emit_failed(session, context, claim.billable_id, claim.overage_ids, reply.reason)
         return settled
 
 
@@ -107,7 +117,7 @@ def settle_failed(context: Context, claim: Claim, reply: Reply) -> bool:
                 attempts=claim.attempts + 1, last_error=reply.reason, updated_at=now,
             )  # fmt: skip
             _answered(session, claim, reply.answer.value, reply)
-            _emit_failed(session, context, claim, reply.reason)
+            _emit_failed(session, context, claim.billable_id, claim.overage_ids, reply.reason)
         return settled
 
 
@@ -116,31 +126,55 @@ def settle_held(context: Context, claim: Claim, reply: Reply) -> bool:
     deleted = reply.answer is Answer.GONE
     reason = DELETED if deleted else CHANGED
     with context.write() as session:
-        now = database_now(session)
-        settled = repo.set_leased(
-            session, claim.item_id, claim.token, **_RELEASED, status="held", reason=reason,
-            step=Step.LOOK_UP.value, updated_at=now,
-        )  # fmt: skip
-        if settled:
-            _hold(session, claim.item_id, claim.version, now, reason, everything=deleted)
-            _answered(session, claim, reply.answer.value, reply)
-            _emit_failed(session, context, claim, reason)
-        return settled
+        return _hold_item(session, context, claim, reply, reason, everything=deleted)
 
 
-def settle_closed(context: Context, claim: Claim, view: ItemView) -> list[int] | None:
+def _hold_item(
+    session: Session, context: Context, claim: Claim, reply: Reply, reason: str, *, everything: bool
+) -> bool:
+    now = database_now(session)
+    settled = repo.set_leased(
+        session, claim.item_id, claim.token, **_RELEASED, status="held", reason=reason,
+        step=Step.LOOK_UP.value, updated_at=now,
+    )  # fmt: skip
+    if settled:
+        _hold(session, claim.item_id, claim.version, now, reason, everything=everything)
+        _answered(session, claim, reply.answer.value, reply)
+        _emit_failed(session, context, claim.billable_id, claim.overage_ids, reason)
+    return settled
+
+
+def _is_external(session: Session, item_id: str | None) -> bool:
+    query = select(overages.c.id).where(overages.c.external_item_id == item_id).limit(1)
+    return session.connection().execute(query).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an item ended: ``closed``, or ``held`` because a person had set its amount.
+
+    ``moved``: overages that it did not take, to be sent with the next sequence.
+    """
+
+    status: str
+    moved: tuple[int, ...] = ()
+
+
+def settle_closed(context: Context, claim: Claim, view: ItemView) -> Closing | None:
     """The invoice is finalised: keep what made it there, move the rest to the next sequence.
 
-    Returns the ids of the overages that moved on; None: the lease was lost.
+    None: the lease was lost.
     """
     with context.write() as session:
         now = database_now(session)
         if not repo.set_leased(session, claim.item_id, claim.token, updated_at=now):
             return None
-        moved = _close(session, repo.item_by_id(session, claim.item_id), view, now)
+        closing = _close(session, repo.item_by_id(session, claim.item_id), view, now)
         reply = Reply(Answer.CLOSED, view.item_id, request_id=view.request_id)
         _answered(session, claim, reply.answer.value, reply)
-        return moved
+        if closing.status == "held":
+            _emit_failed(session, context, claim.billable_id, claim.overage_ids, CHANGED)
+        return closing
 
 
 def settle_idle_item(
@@ -157,59 +191,49 @@ def settle_idle_item(
         if item is None or item["version"] != version:
             return None
         if isinstance(found, ItemView) and found.is_closed:
-            _close(session, item, found, now)
-            return str(repo.item_by_id(session, item_id)["status"])
-        if isinstance(found, Reply) and found.answer is Answer.GONE:
+            status, reason = _close(session, item, found, now).status, CHANGED
+        elif isinstance(found, Reply) and found.answer is Answer.GONE:
             repo.set_item(session, item_id, status="held", reason=DELETED, updated_at=now)
             _hold(session, item_id, version, now, DELETED, everything=True)
-            return "held"
-        repo.set_item(session, item_id, check_after=now + _CLOSING_CHECK)
-        return None
+            status, reason = "held", DELETED
+        else:
+            repo.set_item(session, item_id, check_after=now + _CLOSING_CHECK)
+            return None
+        if status == "held":
+            _emit_failed(session, context, item["billable_id"], (), reason)
+        return status
 
 
-def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) -> list[int]:
+def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) -> Closing:
     """Close an item at its final amount; the difference is carried to the next item.
 
-    An amount that we never set is a person's doing: the item is held instead. Returns the overages
-    that this item did not take.
+    An amount that we never set is a person's doing: nothing is carried then, and what had not
+    arrived yet is held.
     """
     final, version = view.amount_minor, item["version"]
-    ours = repo.amounts_we_set(session, item["id"])
-    seen = (view.version if view.version is not None else version, final)
-    if seen not in ours:
-        repo.set_item(
-            session, item["id"], **_RELEASED, status="held", reason=CHANGED, updated_at=now,
-            stripe_invoice_id=view.invoice_id, final_minor=final,
-        )  # fmt: skip
-        _hold(session, item["id"], version, now, CHANGED, everything=False)
-        return []
+    ours = (view.version, final) in repo.amounts_we_set(session, item["id"])
     pending = item["confirmed_version"] < version
-    applied = pending and view.version == version
+    applied = pending and view.version == version and ours
     moved: list[int] = []
     if pending and not applied:
         moved = repo.in_flight(session, item["id"], version)
-        session.connection().execute(
-            update(overages)
-            .where(overages.c.item_id == item["id"], overages.c.status != "waived")
-            .where(overages.c.in_version == version)
-            .values(status="frozen", item_id=None, in_version=None, updated_at=now)
-        )
-        session.connection().execute(
-            update(repo.items)
-            .where(repo.items.c.carried_to_id == item["id"])
-            .where(repo.items.c.carried_in_version == version)
-            .values(carried_to_id=None, carried_in_version=None)
-        )
+        status, reason = ("frozen", None) if ours else ("held", CHANGED)
+        repo.set_in_flight(
+            session, item["id"], version, status=status, reason=reason, last_error=reason,
+            item_id=None, in_version=None, updated_at=now,
+        )  # fmt: skip
+        repo.return_carry(session, item["id"], version)
     confirmed = {"confirmed_version": version, "confirmed_minor": final} if applied else {}
     _mark_synced(session, item["id"], now)
     rest = repo.item_total(session, item["id"]) - minor_to_nanos(final, item["currency"])
+    is_usual = 0 <= rest < minor_unit(item["currency"]).step_nanos
+    reason = CHANGED if not ours else None if is_usual else DIFFERENCE
     repo.set_item(
         session, item["id"], **_RELEASED, **confirmed, status="closed", is_dirty=False,
-        final_minor=final, carry_out=from_nanos(rest), stripe_invoice_id=view.invoice_id,
-        unanswered_at=None, updated_at=now,
-        reason=None if 0 <= rest < minor_unit(item["currency"]).step_nanos else DIFFERENCE,
+        final_minor=final, carry_out=from_nanos(rest if ours else 0), reason=reason,
+        stripe_invoice_id=view.invoice_id, unanswered_at=None, updated_at=now,
     )  # fmt: skip
-    return moved
+    return Closing("closed", tuple(moved)) if ours else Closing("held")
 
 
 def _mark_synced(session: Session, item_id: int, now: datetime) -> None:
@@ -253,8 +277,14 @@ def _emit_charged(session: Session, context: Context, claim: Claim, reply: Reply
     )  # fmt: skip
 
 
-def _emit_failed(session: Session, context: Context, claim: Claim, reason: str | None) -> None:
+def _emit_failed(
+    session: Session,
+    context: Context,
+    billable_id: int,
+    overage_ids: Sequence[int],
+    reason: str | None,
+) -> None:
     emit(
-        session, EventName.OVERAGE_SYNC_FAILED, billable_id=claim.billable_id, now=context.now,
-        payload={"overages": list(claim.overage_ids), "reason": reason, "run_id": context.run_id},
+        session, EventName.OVERAGE_SYNC_FAILED, billable_id=billable_id, now=context.now,
+        payload={"overages": list(overage_ids), "reason": reason, "run_id": context.run_id},
     )  # fmt: skip

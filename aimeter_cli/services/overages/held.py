@@ -1,0 +1,41 @@
+"""Releasing an item that a person deleted, or whose amount a person changed, at Stripe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from aimeter_cli.domain.sync import Step
+from aimeter_cli.repositories import items as repo
+from aimeter_cli.services.sync.settle import DELETED
+
+
+def release_item(session: Session, item_id: int, now: datetime) -> None:
+    """Give a locked, held item back to the sync, with all of its held overages."""
+    item = repo.item_by_id(session, item_id)
+    held = update(repo.overages).where(
+        repo.overages.c.item_id == item_id, repo.overages.c.status == "held"
+    )
+    if item["reason"] == DELETED:
+        session.connection().execute(
+            held.values(
+                status="frozen", item_id=None, in_version=None, reason=None, last_error=None,
+                synced_at=None, updated_at=now,
+            )
+        )  # fmt: skip
+        repo.return_carry(session, item_id)
+        repo.set_item(
+            session, item_id, status="closed", final_minor=0, carry_out=Decimal(0),
+            is_dirty=False, updated_at=now,
+        )  # fmt: skip
+        return
+    session.connection().execute(
+        held.values(status="frozen", reason=None, last_error=None, updated_at=now)
+    )
+    repo.set_item(
+        session, item_id, status="idle", step=Step.SEND.value, is_dirty=True, may_overwrite=True,
+        reason=None, attempts=0, unanswered_at=None, updated_at=now,
+    )  # fmt: skip

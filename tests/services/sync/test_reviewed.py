@@ -1,0 +1,159 @@
+"""Ways of losing money that a review found, each closed: nothing stuck, nothing doubled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from aimeter_cli.errors import Conflict
+from aimeter_cli.models.domain_events import DomainEvent
+from aimeter_cli.services.overages import by_hand
+from tests.support.world import NOW, World
+
+UPDATE = "path=/v1/invoiceitems/*,method=POST,nth=1"
+CREATE = "path=/v1/invoiceitems,method=POST,nth=1"
+
+
+def owing(world: World, **options: str) -> None:
+    world.subscriber(plan=world.plan(), **options)
+    world.use(501_000)
+
+
+def test_a_refused_update_whose_reading_fails_is_looked_at_again(world: World) -> None:
+    owing(world)
+    world.sync()
+    world.use(100_000)
+    world.sandbox.add_fault(f"finalize:{UPDATE}")
+    world.sandbox.add_fault("502:path=/v1/invoiceitems/*,method=GET,nth=2")
+    assert world.sync().exit_code == 3
+    assert "failed" not in world.statuses()
+    assert world.sync().exit_code == 0
+    assert (world.charged(), world.statuses()) == ([200, 1000], ["synced", "synced"])
+
+
+@pytest.mark.parametrize("currency", ["usd", None])
+def test_a_row_that_waits_for_a_rate_goes_on_once_it_needs_none(
+    world: World, currency: str | None
+) -> None:
+    owing(world, currency="eur")
+    assert world.sync().blocked[0].hint == "aimeter rates set usd eur RATE"
+    world.execute("UPDATE ai_billables SET currency = :c", c=currency)
+    assert (world.sync().synced, world.charged()) == (1, [1000])
+
+
+def test_an_amount_of_a_persons_on_a_final_invoice_is_told_as_held_and_the_rest_can_go_on(
+    world: World,
+) -> None:
+    owing(world)
+    world.sync()
+    [item] = world.sandbox.items()
+    world.use(100_000)
+    world.sandbox.person_change_item(item["id"], 900)
+    world.sandbox.person_finalize(item["customer"])
+    report = world.sync()
+    assert (report.synced, report.failed, report.exit_code) == (0, 1, 3)
+    assert world.statuses() == ["synced", "held"]
+    assert "OverageSyncFailed" in [event.name for event in world.rows(DomainEvent)]
+    world.use(50_000)
+    assert world.sync().exit_code == 0  # the next sequence is not held up
+    by_hand.release(world.database, [2], now=NOW)
+    world.sync()
+    assert world.charged() == [300, 900]
+
+
+def test_a_look_up_searches_by_real_time_whatever_time_is_pretended(world: World) -> None:
+    world.now = datetime(2027, 6, 15, tzinfo=UTC)  # --as-of, half a year ahead
+    owing(world)
+    world.sandbox.add_fault(f"lost:{CREATE}")
+    world.sync()
+    world.time_passes(25 * 3600)
+    assert (world.sync().synced, world.charged()) == (1, [1000])
+
+
+def test_an_overage_refused_for_its_currency_is_charged_in_the_right_one_after_retry(
+    world: World,
+) -> None:
+    owing(world)
+    world.sandbox.add_fault(f"400:{CREATE},stored=no,message=You cannot combine currencies")
+    assert world.sync().failed == 1
+    world.execute("UPDATE ai_billables SET currency = 'eur'")
+    world.settings = replace(world.settings, currency_rates={"usd_eur": Decimal("0.5")})
+    by_hand.retry(world.database, None, now=NOW)
+    for _ in range(2):
+        world.sync()
+    assert [(i["amount"], i["currency"]) for i in world.sandbox.items()] == [(500, "eur")]
+    assert (world.statuses(), world.sync().remaining) == (["synced"], 0)
+
+
+def test_an_item_of_ours_that_is_not_adopted_yet_is_never_taken_for_one_made_by_hand(
+    world: World,
+) -> None:
+    owing(world)
+    world.sandbox.add_fault(f"lost:{CREATE}")
+    world.sync()
+    [item] = world.sandbox.items()
+    world.execute(
+        "UPDATE ai_overages SET status = 'failed', last_error = :e", e=f"duplicate: {item['id']}"
+    )
+    world.execute("UPDATE ai_invoice_items SET status = 'failed', step = 'look_up'")
+    with pytest.raises(Conflict, match="that aimeter made"):
+        by_hand.mark_synced(world.database, 1, item["id"], now=NOW)
+    world.execute("UPDATE ai_overages SET last_error = NULL")
+    by_hand.mark_synced(world.database, 1, item["id"], now=NOW)
+    report = world.sync()
+    assert (report.exit_code, world.charged()) == (3, [1000])  # not set to 0
+    assert [i.reason for i in world.items] == ["marked_as_external"]
+
+
+def test_a_synced_row_on_an_item_that_a_person_changed_cannot_be_waived_silently(
+    world: World,
+) -> None:
+    owing(world)
+    world.sync()
+    world.use(100_000)
+    world.sandbox.person_change_item(world.sandbox.items()[0]["id"], 900)
+    world.sync()
+    with pytest.raises(Conflict, match="that a person changed at Stripe"):
+        by_hand.waive(world.database, [1], reason="goodwill", now=NOW)
+    by_hand.waive(world.database, [2], reason="goodwill", now=NOW)
+    assert world.statuses() == ["synced", "waived"]
+
+
+def test_releasing_a_changed_item_puts_our_amount_there_again(any_world: World) -> None:
+    owing(any_world)
+    any_world.sync()
+    any_world.use(100_000)
+    any_world.sandbox.person_change_item(any_world.sandbox.items()[0]["id"], 900)
+    any_world.sync()
+    by_hand.release(any_world.database, [2], now=NOW)
+    assert any_world.sync().exit_code == 0
+    assert (any_world.charged(), any_world.statuses()) == ([1200], ["synced", "synced"])
+    any_world.sandbox.person_change_item(any_world.sandbox.items()[0]["id"], 1)
+    any_world.use(100_000)
+    assert any_world.sync().failed == 1  # released once, not for ever
+
+
+def test_releasing_a_deleted_item_makes_a_successor_with_everything(any_world: World) -> None:
+    owing(any_world)
+    any_world.sync()
+    any_world.sandbox.person_delete_item(any_world.sandbox.items()[0]["id"])
+    any_world.use(100_000)
+    any_world.sync()
+    assert any_world.statuses() == ["held", "held"]
+    by_hand.release(any_world.database, [1, 2], now=NOW)
+    assert any_world.sync().exit_code == 0
+    assert (any_world.charged(), any_world.statuses()) == ([1200], ["synced", "synced"])
+    assert [item.sequence for item in any_world.items] == [1, 2]
+
+
+def test_late_usage_is_charged_when_it_is_released(world: World) -> None:
+    world.subscriber(plan=world.plan(), started_at=datetime(2026, 1, 1, tzinfo=UTC))
+    world.use(501_000, occurred_at="2026-09-15T00:00:00Z")
+    assert world.sync().selected == 0
+    by_hand.release(world.database, [1], now=NOW)
+    assert (world.sync().synced, world.charged()) == (1, [1000])
+    with pytest.raises(Conflict, match="overage 1 is synced: only held ones are released"):
+        by_hand.release(world.database, [1], now=NOW)
