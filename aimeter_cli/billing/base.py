@@ -6,6 +6,7 @@ A driver never raises for what the other side answers: every outcome is a :class
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -18,13 +19,15 @@ class ItemRequest:
     """One create or update of a pending invoice item, as it was written down before sending.
 
     ``params`` holds ``amount`` (integer minor units) and ``metadata``; a create also ``customer``,
-    ``currency``, ``description``, ``period`` (Unix seconds) and perhaps ``subscription``.
+    ``currency``, ``description``, ``period`` (Unix seconds) and perhaps ``subscription``. After
+    ``send_before`` (on the steady clock) it must not be sent any more: another process may have it.
     """
 
     kind: Literal["create", "update"]
     params: Mapping[str, Any]
     idempotency_key: str
     item_id: str | None = None
+    send_before: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ of the state machine.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -49,13 +50,16 @@ class StripeDriver:
             )
 
     def account(self) -> Account:
-        status, found = self._call(lambda client: client.v1.accounts.retrieve_current())
+        _, found = self._call(lambda client: client.v1.accounts.retrieve_current())
         if isinstance(found, Reply):
-            if status in (401, 403):
+            if found.answer is Answer.MISCONFIGURED:
                 raise ConfigurationError(
-                    f"Stripe refuses the key: {found.reason}", hint="Check STRIPE_API_KEY."
+                    f"Stripe refuses the request: {found.reason}",
+                    hint="Check STRIPE_API_KEY and STRIPE_API_BASE.",
                 )
             raise AimeterError(f"Stripe cannot be asked for the account: {found.reason}")
+        if not isinstance(found.get("id"), str):
+            raise AimeterError("what answers at STRIPE_API_BASE is not Stripe")
         name = (found.get("settings") or {}).get("dashboard", {}).get("display_name")
         return Account(found["id"], self.livemode, name)
 
@@ -63,14 +67,20 @@ class StripeDriver:
         params: Any = dict(request.params)
         options: Any = {"idempotency_key": request.idempotency_key}
         if request.kind == "create":
-            _, found = self._call(lambda client: client.v1.invoice_items.create(params, options))
+            _, found = self._call(
+                lambda client: client.v1.invoice_items.create(params, options),
+                request.send_before,
+            )
         else:
             item_id = str(request.item_id)
             _, found = self._call(
-                lambda client: client.v1.invoice_items.update(item_id, params, options)
+                lambda client: client.v1.invoice_items.update(item_id, params, options),
+                request.send_before,
             )
         if isinstance(found, Reply):
             return found
+        if not _is_item(found):
+            return Reply(Answer.LOST, reason="the answer is no invoice item")
         return Reply(Answer.DONE, found["id"], found["amount"], request_id=found.get("_request_id"))
 
     def read(self, item_id: str) -> ItemView | Reply:
@@ -98,6 +108,8 @@ class StripeDriver:
             if isinstance(page, Reply):
                 missing = status in (400, 404) and page.answer is Answer.REFUSED
                 return [] if missing and "customer" in (page.reason or "") else _unreadable(page)
+            if not isinstance(page.get("data"), list) or "has_more" not in page:
+                return Reply(Answer.UNREADABLE, reason="the answer is no list of invoice items")
             for item in page["data"]:
                 if (item.get("metadata") or {}).get("aimeter_item") == tag:
                     closed = self._is_closed(item)
@@ -116,11 +128,13 @@ class StripeDriver:
     def _get_item(self, item_id: str) -> dict[str, Any] | Reply:
         status, found = self._call(lambda client: client.v1.invoice_items.retrieve(item_id))
         if isinstance(found, Reply):
-            if status == 404:
+            if status == 404 and found.answer is Answer.REFUSED:
                 return Reply(Answer.GONE, reason="deleted at Stripe", request_id=found.request_id)
             return _unreadable(found)
         if found.get("deleted"):
             return Reply(Answer.GONE, reason="deleted at Stripe")
+        if not _is_item(found):
+            return Reply(Answer.UNREADABLE, reason="the answer is no invoice item")
         return found
 
     def _is_closed(self, item: Mapping[str, Any]) -> bool | Reply:
@@ -130,6 +144,8 @@ class StripeDriver:
         _, found = self._call(lambda client: client.v1.invoices.retrieve(str(invoice)))
         if isinstance(found, Reply):
             return _unreadable(found)
+        if not isinstance(found.get("status"), str):
+            return Reply(Answer.UNREADABLE, reason="the answer is no invoice")
         return bool(found["status"] != "draft")
 
     def _client(self) -> stripe.StripeClient:
@@ -150,13 +166,14 @@ class StripeDriver:
             return self._shared
 
     def _call(
-        self, request: Callable[[stripe.StripeClient], Any]
+        self, request: Callable[[stripe.StripeClient], Any], before: float = math.inf
     ) -> tuple[int | None, dict[str, Any] | Reply]:
         """One request: the object as a dict, or what went wrong, with the HTTP status."""
         client = self._client()
         import stripe
 
-        self._throttle.acquire()
+        if not self._throttle.acquire(before):
+            return None, Reply(Answer.NOT_EXECUTED, reason="the rate limit left no time for it")
         try:
             answer = request(client)
         except stripe.StripeError as error:
@@ -164,7 +181,12 @@ class StripeDriver:
             if reply.rate_limited:
                 self._throttle.slow_down()
             return error.http_status, reply
-        content = answer.to_dict()
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # The package stumbled over a body that is not Stripe's: it proves nothing.
+            return None, Reply(Answer.LOST, reason="an answer that is not Stripe's")
+        if not isinstance(answer, stripe.StripeObject):
+            return 200, {}
+        content: dict[str, Any] = answer.to_dict()
         response = answer.last_response
         content["_request_id"] = response.request_id if response is not None else None
         return 200, content
@@ -183,6 +205,12 @@ def _session(connections: int) -> requests.Session:
 
 def _list_items(client: stripe.StripeClient, params: Any) -> Any:
     return client.v1.invoice_items.list(params)
+
+
+def _is_item(content: Mapping[str, Any]) -> bool:
+    """Whether an answer is what it should be; one that is not proves nothing."""
+    amount = content.get("amount")
+    return isinstance(content.get("id"), str) and isinstance(amount, int)
 
 
 def _view(item: Mapping[str, Any], *, is_closed: bool) -> ItemView:
@@ -229,8 +257,8 @@ def _classified(error: stripe.StripeError) -> Reply:
     }
     replayed = headers.get("idempotent-replayed") == "true"
     failed = Answer.REPLAYED_ERROR if replayed else Answer.SERVER_ERROR
-    if status in (401, 403):
-        return Reply(Answer.MISCONFIGURED, **facts)
+    if status in (401, 403) or (status == 404 and code != "resource_missing"):
+        return Reply(Answer.MISCONFIGURED, **facts)  # a 404 of no object: not Stripe's API at all
     if status == 429:
         if code == "lock_timeout":
             return Reply(failed, **facts)

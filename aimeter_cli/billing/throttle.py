@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
+
+from aimeter_cli.db.clock import steady
 
 _RECOVERY_PER_SECOND = 1.0
 
@@ -20,7 +23,7 @@ class Throttle:
         self,
         per_second: float,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._most = float(per_second)
@@ -37,13 +40,17 @@ class Throttle:
         with self._lock:
             return self._recovered(self._clock())
 
-    def acquire(self) -> None:
+    def acquire(self, before: float = math.inf) -> bool:
+        """Wait for a turn. False, at once, if there is none before that time of the clock."""
         with self._lock:
             now = self._clock()
             slot = max(self._next, now)
+            if slot > before:
+                return False
             self._next = slot + 1.0 / self._recovered(now)
         if slot > now:
             self._sleep(slot - now)
+        return self._clock() <= before
 
     def slow_down(self) -> None:
         """A 429 came back. Several within half a second count as one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import cast
 
@@ -16,3 +17,9 @@ def database_now(session: Session) -> datetime:
         return datetime.now(UTC)
     now = connection.execute(select(func.clock_timestamp())).scalar_one()
     return cast(datetime, now).astimezone(UTC)
+
+
+def steady() -> float:
+    """Seconds that only grow, also while the machine sleeps: a lease runs out meanwhile."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

@@ -50,7 +50,12 @@ def stripe_id(text: str, prefix: str, option: str) -> str:
 def slugify(name: str) -> str:
     """``"Pro Plan (2026)"`` → ``"pro-plan-2026"``. Raises InvalidInput if nothing is left."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-")
-    return checked_slug(slug, "NAME")
+    if not slug:
+        raise InvalidInput(
+            f"NAME: {name!r} has no letters or digits from which to make a slug",
+            hint="Give one with --slug.",
+        )
+    return slug
 
 
 def checked_slug(text: str, option: str = "--slug") -> str:

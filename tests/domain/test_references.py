@@ -62,5 +62,5 @@ def test_a_bad_slug_is_refused(text: str) -> None:
 
 
 def test_a_name_without_letters_gives_no_slug() -> None:
-    with pytest.raises(InvalidInput, match="NAME: '' gives no slug"):
+    with pytest.raises(InvalidInput, match="NAME: '!!!' has no letters or digits"):
         slugify("!!!")

@@ -157,17 +157,19 @@ def _each(
 
 
 def _lock(session: Session, ids: Sequence[int]) -> None:
-    """Nobody claims these overages, or settles their items, until we are done."""
+    """Nobody claims these overages, or settles their items, until we are done.
+
+    Items before overages, as everywhere, so that nobody waits for each other. Raises Conflict
+    where an overage was moved to another item in between.
+    """
     connection = session.connection()
-    rows = connection.execute(
-        select(overages.c.item_id).where(overages.c.id.in_(ids)).order_by(overages.c.id)
-        .with_for_update()
-    )  # fmt: skip
-    held = sorted({row[0] for row in rows} - {None})
-    connection.execute(
-        select(repo.items.c.id).where(repo.items.c.id.in_(held)).order_by(repo.items.c.id)
-        .with_for_update()
-    )  # fmt: skip
+    query = select(overages.c.item_id).where(overages.c.id.in_(ids)).order_by(overages.c.id)
+    items = sorted({row[0] for row in connection.execute(query)} - {None})
+    wanted = select(repo.items.c.id).where(repo.items.c.id.in_(items)).order_by(repo.items.c.id)
+    connection.execute(wanted.with_for_update(of=repo.items))
+    locked = {row[0] for row in connection.execute(query.with_for_update())} - {None}
+    if not locked <= set(items):
+        raise Conflict("an overage is being claimed just now", hint="Try again in a moment.")
 
 
 def _check_free(view: OverageView, done: str) -> None:

@@ -96,7 +96,8 @@ class Accounts:
         seen = self._seen.get(billable_id)
         if seen is not None and seen[0] <= moment < seen[1]:
             return seen[2]
-        for subscriber in self._subscribers.get(billable_id, ()):
+        subscribers = self._subscribers.get(billable_id, ())
+        for subscriber in subscribers:
             if covers(subscriber, moment):
                 period = metering_period(subscriber.rule, subscriber.period, moment)
                 account = Account(
@@ -105,8 +106,8 @@ class Accounts:
                     subscriber.is_metered,
                     in_trial(subscriber, moment),
                 )
-                until = unchanged_until(subscriber, moment)
-                end = min(period.end, until) if until is not None else period.end
+                changes = [unchanged_until(each, moment) for each in subscribers]
+                end = min([period.end, *(change for change in changes if change is not None)])
                 self._seen[billable_id] = (moment, end, account)
                 return account
         return None

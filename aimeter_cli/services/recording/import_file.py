@@ -126,12 +126,15 @@ def _flush(
     results = recorder.record([line for _, line in batch], now=now, dry_run=report.dry_run)
     for (number, line), recorded in zip(batch, results, strict=True):
         _tally(report, number, line, recorded)
-    if on_error == "stop" and any(recorded.conflict for recorded in results):
+    if on_error == "stop" and any(each.conflict or each.refusal for each in results):
         report.stopped = True
     return not report.stopped
 
 
 def _tally(report: ImportReport, number: int, line: UsageLine, recorded: Recorded) -> None:
+    if recorded.refusal is not None:
+        report.refuse(number, recorded.refusal)
+        return
     if recorded.conflict:
         report.refuse(number, f"idempotency_key: {recorded.key!r} was used for another usage")
         return

@@ -6,7 +6,7 @@ with any number of writers, at a cost that does not grow with history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from aimeter_cli.domain.pricing import PriceBook
 from aimeter_cli.domain.quota import Terms, Totals, charge
 from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.usage import UsageLine
-from aimeter_cli.errors import Conflict
+from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.repositories import usages as repo
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.repositories.usages import CounterKey
@@ -39,7 +39,7 @@ class Recorded(NamedTuple):
     """What became of a line. Money in nanos of the plan's currency.
 
     ``is_new`` False: its key was there already, nothing has changed. ``conflict``: it was there
-    with other content.
+    with other content. ``refusal``: why it cannot be recorded at all.
     """
 
     key: str
@@ -50,6 +50,7 @@ class Recorded(NamedTuple):
     conflict: bool = False
     beyond_limit: bool = False
     tokens_left: int | None = None
+    refusal: str | None = None
 
 
 @dataclass(slots=True)
@@ -142,6 +143,8 @@ class Recorder:
     def record_one(self, line: UsageLine, *, now: datetime, dry_run: bool = False) -> Recorded:
         """Record one usage. Raises Conflict if its key was used for another usage."""
         recorded = self.record([line], now=now, dry_run=dry_run)[0]
+        if recorded.refusal is not None:
+            raise InvalidInput(recorded.refusal)
         if recorded.conflict:
             raise Conflict(
                 f"idempotency key {recorded.key!r} was used for another usage",
@@ -176,41 +179,64 @@ class _Batch:
         self._accounts = Accounts(session, settings, now)
 
     def record(self, lines: Sequence[UsageLine]) -> list[Recorded]:
-        keys = [str(line.key) for line in lines]
-        there = repo.known_keys(self._session, keys)
-        fresh: dict[str, UsageLine] = {}
-        results: list[Recorded | None] = []
-        for key, line in zip(keys, lines, strict=True):
-            earlier = fresh.get(key)
-            if key in there:
-                results.append(_repeat(key, line, there[key]))
-            elif earlier is not None:
-                other = earlier.fingerprint != line.fingerprint
-                results.append(Recorded(key, is_new=False, state="priced", conflict=other))
+        first: dict[str, UsageLine] = {}
+        for line in lines:
+            first.setdefault(str(line.key), line)
+        stored = repo.known_keys(self._session, list(first))
+        fresh = {key: line for key, line in first.items() if key not in stored}
+        added: dict[str, Recorded] = {}
+        if fresh:
+            placed, counters = self._place(fresh)
+            if counters:  # who waited for one may find that its holder recorded the same keys
+                stored |= repo.known_keys(self._session, list(fresh))
+            unknown = {key: line for key, line in fresh.items() if key not in stored}
+            added = self._add(unknown, placed, counters)
+        results: list[Recorded] = []
+        for line in lines:
+            key = str(line.key)
+            if key in stored:
+                results.append(_repeat(key, line, stored[key]))
+            elif first[key] is line:
+                results.append(added[key])
             else:
-                fresh[key] = line
-                results.append(None)
-        added = iter(self._add(fresh) if fresh else ())
-        return [next(added) if result is None else result for result in results]
+                conflict = first[key].fingerprint != line.fingerprint
+                results.append(added[key]._replace(is_new=False, conflict=conflict))
+        return results
 
-    def _add(self, fresh: dict[str, UsageLine]) -> list[Recorded]:
+    def _place(
+        self, fresh: Mapping[str, UsageLine]
+    ) -> tuple[dict[str, Account | None], dict[CounterKey, _Counter]]:
+        """What each line counts against, with the counters locked."""
         ids, accounts = self._billables, self._accounts
         accounts.load((line.billable for line in fresh.values()), ids)
-        placed = [accounts.at(ids[line.billable], line.occurred_at) for line in fresh.values()]
-        metered = {account.counter for account in placed if account and account.is_metered}
+        placed = {
+            key: accounts.at(ids[line.billable], line.occurred_at) for key, line in fresh.items()
+        }
+        metered = {a.counter for a in placed.values() if a is not None and a.is_metered}
         locked = repo.lock_counters(
             self._session, {key: accounts.new_terms(key) for key in metered}
         )
-        counters = {key: _Counter.of(row) for key, row in locked.items()}
-        entries = [
-            self._entry(key, line, account, counters)
-            for (key, line), account in zip(fresh.items(), placed, strict=True)
-        ]
-        self._charge(entries)
-        self._insert(entries)
-        self._update(counters.values())
+        return placed, {key: _Counter.of(row) for key, row in locked.items()}
+
+    def _add(
+        self,
+        fresh: Mapping[str, UsageLine],
+        placed: Mapping[str, Account | None],
+        counters: dict[CounterKey, _Counter],
+    ) -> dict[str, Recorded]:
+        entries: list[_Entry] = []
+        refused: dict[str, Recorded] = {}
+        for key, line in fresh.items():
+            try:
+                entries.append(self._entry(key, line, placed[key], counters))
+            except InvalidInput as error:
+                refused[key] = Recorded(key, False, "refused", refusal=error.message)
+        if entries:
+            self._charge(entries)
+            self._insert(entries)
+            self._update(counters.values())
         standings = {counter.row["id"]: counter.standing() for counter in counters.values()}
-        return [_recorded(entry, standings) for entry in entries]
+        return refused | {entry.key: _recorded(entry, standings) for entry in entries}
 
     def _entry(
         self,
@@ -256,11 +282,10 @@ class _Batch:
     def _count(self, entry: _Entry, account: Account, counter: _Counter) -> None:
         before, terms = counter.totals, counter.terms
         after = before.plus(terms, entry.line.total_tokens, entry.plan_cost or 0)
-        counter.totals = after
-        if not after.exceeds(terms):
-            return
-        due = charge(terms, after)
-        increase, counter.due = due - counter.due, due
+        for total in after:
+            in_range(total)
+        due = in_range(charge(terms, after)) if after.exceeds(terms) else 0
+        increase, counter.due, counter.totals = due - counter.due, due, after
         behavior = self._settings.trial_overage_behavior if account.in_trial else terms.behavior
         if increase and behavior == "charge":
             entry.charge = increase
@@ -325,7 +350,7 @@ class _Batch:
         changed: dict[int, dict[str, int]] = {}
         for counter in counters:
             totals, row = counter.totals, counter.row
-            changed[row["id"]] = {name: in_range(getattr(totals, name)) for name in repo.TOTALS}
+            changed[row["id"]] = totals._asdict()
             if totals.reaches(counter.terms) and not counter.before.reaches(counter.terms):
                 emit(
                     self._session, EventName.LIMIT_REACHED, billable_id=row["billable_id"],

@@ -7,7 +7,6 @@ process that dies leaves it to expire.
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +18,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select, update
 from sqlmodel import Session
 
-from aimeter_cli.db.clock import database_now
+from aimeter_cli.db.clock import database_now, steady
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.money import floor_to_minor, from_nanos, to_nanos
 from aimeter_cli.domain.rates import NoRate
@@ -58,7 +57,7 @@ class Context:
 class Claim:
     """An item that this process has leased, with the request it is to send.
 
-    ``send_before`` is on the monotonic clock: lease expiry minus the request time-out.
+    ``send_before`` is on the steady clock: lease expiry minus the request time-out.
     """
 
     item_id: int
@@ -99,7 +98,7 @@ def claim_fresh(
     context: Context, key: ItemKey, overage_ids: Iterable[int]
 ) -> Claim | Accounted | None:
     """Claim the given overages of one item; None where somebody else has it, or a rate lacks."""
-    started = time.monotonic()
+    started = steady()
     with context.write() as session:
         rows = _lock_overages(session, list(overage_ids))
         values = _converted_rows(session, context, key, rows)
@@ -127,7 +126,7 @@ def claim_fresh(
 
 def claim_dirty(context: Context, item_id: int) -> Claim | Accounted | None:
     """Claim an idle item whose overages changed: waived, or left by a failed version."""
-    started = time.monotonic()
+    started = steady()
     with context.write() as session:
         item = repo.lock_item(session, item_id, "idle")
         if item is None or not item["is_dirty"]:
@@ -138,7 +137,7 @@ def claim_dirty(context: Context, item_id: int) -> Claim | Accounted | None:
 
 def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | None:
     """Take over an item left by a dead process, or one whose back-off is over."""
-    started = time.monotonic()
+    started = steady()
     with context.write() as session:
         item = repo.lock_item(session, item_id, "sending", "unknown")
         now = database_now(session)
@@ -173,7 +172,7 @@ def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None
 
     Returns as :func:`claim_fresh` does; None: the lease was lost.
     """
-    started = time.monotonic()
+    started = steady()
     with context.write() as session:
         if not repo.set_leased(session, claim.item_id, claim.token, unanswered_at=None):
             session.rollback()

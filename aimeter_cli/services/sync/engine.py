@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aimeter_cli.billing.base import BillingDriver, ItemRequest, ItemView, Reply
-from aimeter_cli.db.clock import database_now
+from aimeter_cli.db.clock import database_now, steady
 from aimeter_cli.domain.sync import Action, Answer, Move, Step, next_move
 from aimeter_cli.repositories.items import amounts_we_set
 from aimeter_cli.services.sync import settle
@@ -50,7 +49,7 @@ class Engine:
         """Send and settle, or look up and settle, one claim."""
         step = claim.step
         while True:
-            if self._stop.is_set() or time.monotonic() > claim.send_before:
+            if self._stop.is_set() or steady() > claim.send_before:
                 settle.release(self._context, claim, step)
                 return Outcome(claim, "deferred", tried=False)
             reply, view = self._ask(claim, step)
@@ -72,7 +71,9 @@ class Engine:
     def _ask(self, claim: Claim, step: Step) -> tuple[Reply, ItemView | None]:
         if step in (Step.SEND, Step.PROVE):
             kind: Literal["create", "update"] = "update" if claim.kind == "update" else "create"
-            request = ItemRequest(kind, claim.params, claim.key, claim.stripe_item_id)
+            request = ItemRequest(
+                kind, claim.params, claim.key, claim.stripe_item_id, claim.send_before
+            )
             reply = self._driver.send(request)
             if reply.answer is Answer.DONE and reply.amount_minor != claim.target_minor:
                 reason = f"Stripe answered with the amount {reply.amount_minor}"
@@ -144,7 +145,7 @@ class Engine:
         if not reply.rate_limited or reply.answer not in (Answer.NOT_EXECUTED, Answer.UNREADABLE):
             return False
         pause = reply.retry_after if reply.retry_after is not None else 1.0
-        if pause > _SHORT_WAIT or time.monotonic() + pause > claim.send_before:
+        if pause > _SHORT_WAIT or steady() + pause > claim.send_before:
             return False
         return not self._stop.wait(pause)
 
@@ -177,21 +178,35 @@ class Engine:
         return Outcome(claim, status, reply)
 
 
-def find_closings(
-    context: Context, driver: BillingDriver, due: Sequence[tuple[int, int, str]], stop: StopFlag
-) -> list[tuple[int, str]]:
-    """Read idle items of past periods, and close those whose invoice is finalised.
+@dataclass(slots=True)
+class Closings:
+    """What reading idle items of past periods found. ``unreadable``: reasons, to be told."""
 
-    ``due`` holds (item id, version, Stripe's id); returns (item id, ``closed`` or ``held``).
+    closed: int = 0
+    held: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+def find_closings(
+    context: Context,
+    driver: BillingDriver,
+    due: Sequence[tuple[int, int, str]],
+    stopping: Callable[[], bool],
+) -> Closings:
+    """Close items whose invoice is finalised. ``due`` holds (item id, version, Stripe's id).
+
+    One that cannot be read is looked at again in an hour, and holds up no other.
     """
-    changed: list[tuple[int, str]] = []
+    found = Closings()
     for item_id, version, stripe_item_id in due:
-        if stop.is_set():
+        if stopping():
             break
-        found = driver.read(stripe_item_id)
-        if isinstance(found, Reply) and found.answer is not Answer.GONE:
-            break  # it can wait for the next run
-        status = settle.settle_idle_item(context, item_id, version, found)
-        if status is not None:
-            changed.append((item_id, status))
-    return changed
+        reading = driver.read(stripe_item_id)
+        status = settle.settle_idle_item(context, item_id, version, reading)
+        found.closed += status == "closed"
+        found.held += status == "held"
+        if isinstance(reading, Reply) and reading.answer is not Answer.GONE:
+            found.unreadable.append(f"{stripe_item_id} cannot be read: {reading.reason}")
+            if reading.unreachable or reading.answer is Answer.MISCONFIGURED:
+                break
+    return found

@@ -182,8 +182,14 @@ class _Run:
             clock = database_now(session)
             due = sendable.closing_items(session, context.now, clock, _CLOSINGS_PER_RUN)
         if not (self._options.dry_run or self._options.billable_id or self._stopping()):
-            changed = find_closings(context, self._driver, due, self._signals)
-            report.closed += sum(status == "closed" for _, status in changed)
+            found = find_closings(context, self._driver, due, self._stopping)
+            report.closed += found.closed
+            report.notices += found.unreadable
+            if found.held:
+                report.notices.append(
+                    f"{found.held} item(s) were deleted or changed by a person at Stripe: "
+                    "aimeter overages list --status held"
+                )
         with context.database.read() as session:
             left = sendable.count_left(session, database_now(session), self._options.billable_id)
             report.remaining = left.sendable
@@ -245,8 +251,8 @@ class _Run:
             reply = outcome.reply
             if outcome.misconfigured and reply is not None:
                 self._report.error = ConfigurationError(
-                    f"Stripe refuses the key: {reply.reason}",
-                    hint="Check STRIPE_API_KEY and its permissions; nothing was lost.",
+                    f"Stripe refuses the key or does not know the address: {reply.reason}",
+                    hint="Check STRIPE_API_KEY, its permissions and STRIPE_API_BASE.",
                 )
                 self._halt.stop()
             if reply is not None and outcome.tried:

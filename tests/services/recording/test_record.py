@@ -298,3 +298,45 @@ def test_eight_processes_around_the_limit_charge_the_excess_exactly(any_world: W
     assert (row.tokens, row.requests) == (8 * 40 * 100, 8 * 40)
     [overage] = any_world.overages
     assert (overage.tokens, overage.amount) == (31_000, Decimal("0.62"))
+
+
+def test_the_account_of_a_usage_does_not_depend_on_its_batch(world: World) -> None:
+    """Two subscriptions that overlap: the later started one wins, line by line and in one batch."""
+    from aimeter_cli.models.subscriptions import Subscription
+
+    small, big = world.plan(), world.plan("big", token_limit=10**6)
+    billable = world.subscriber(
+        plan=small, ends_at=datetime(2026, 11, 10, tzinfo=UTC), is_live=False, **CUSTOMERLESS
+    )
+    started = datetime(2026, 11, 5, tzinfo=UTC)
+    with world.database.write() as session:
+        session.add(
+            Subscription(
+                billable_id=billable, plan_id=big, started_at=started, period_anchor=started,
+                created_at=START, updated_at=START, meta={},
+            )
+        )  # fmt: skip
+    lines = [
+        usage_line({
+            "billable": "user:42", "provider": "p", "model": "m", "input_tokens": 100_000,
+            "cost": "0", "idempotency_key": f"k{day}", "occurred_at": f"2026-11-{day:02d}",
+        })
+        for day in (3, 7, 8)
+    ]  # fmt: skip
+    recorded = Recorder(world.database, world.settings, {}).record(lines, now=world.now)
+    assert [bool(each.charge) for each in recorded] == [True, False, False]
+
+
+def test_one_absurd_line_is_refused_and_the_others_are_kept(world: World) -> None:
+    world.subscriber(plan=world.plan(overage_price_per_1k_tokens=Decimal(20)), **CUSTOMERLESS)
+    lines = [
+        usage_line({
+            "billable": "user:42", "provider": "p", "model": "m", "input_tokens": tokens,
+            "cost": "0", "idempotency_key": f"k{tokens}", "occurred_at": "2026-11-03",
+        })
+        for tokens in (2_000, 10**12, 1_000)
+    ]  # fmt: skip
+    recorded = Recorder(world.database, world.settings, {}).record(lines, now=world.now)
+    assert [each.is_new for each in recorded] == [True, False, True]
+    assert "beyond the largest amount" in str(recorded[1].refusal)
+    assert (world.overages[0].tokens, counter(world).tokens) == (2_000, 3_000)

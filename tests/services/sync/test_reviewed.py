@@ -157,3 +157,149 @@ def test_late_usage_is_charged_when_it_is_released(world: World) -> None:
     assert (world.sync().synced, world.charged()) == (1, [1000])
     with pytest.raises(Conflict, match="overage 1 is synced: only held ones are released"):
         by_hand.release(world.database, [1], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("base", "code"), [("{url}/nothing/here", 4), ("{url}/_sandbox", 3)], ids=["path", "no api"]
+)
+def test_a_404_that_is_not_stripes_proves_nothing(world: World, base: str, code: int) -> None:
+    from aimeter_cli.billing.registry import make_driver
+
+    owing(world)
+    world.sync()
+    world.use(100_000)
+    right = world.driver
+    world.driver = make_driver(
+        replace(world.settings, stripe_api_base=base.format(url=world.sandbox.url))
+    )
+    report = world.sync()
+    world.driver.close()
+    world.driver = right
+    assert (report.exit_code, world.statuses()) == (code, ["synced", "frozen"])
+    if report.error is not None:
+        assert "STRIPE_API_BASE" in str(report.error.hint)
+    assert (world.sync().synced, world.charged()) == (1, [1200])
+    world.sandbox.reset()  # with the ledger, in which such paths are no requests to Stripe
+
+
+def test_an_answer_that_is_no_invoice_item_leaves_the_row_unknown(world: World) -> None:
+    import json
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from aimeter_cli.billing.registry import make_driver
+
+    class Nonsense(BaseHTTPRequestHandler):
+        bodies = iter([b"{}", b"[]", b'{"id": "ii_1", "amount": "10"}'])
+
+        def do_POST(self) -> None:
+            body = next(self.bodies)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Nonsense)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    owing(world)
+    right = world.driver
+    world.driver = make_driver(
+        replace(world.settings, stripe_api_base=f"http://127.0.0.1:{server.server_port}")
+    )
+    for _ in range(3):
+        report = world.sync()
+        assert (report.unknown, report.fault, report.exit_code) == (1, None, 3)
+    world.driver.close()
+    server.shutdown()
+    server.server_close()
+    world.driver = right
+    world.sync()
+    assert (world.charged(), world.statuses()) == ([1000], ["synced"])
+    assert json.loads(world.attempts[0].request)["amount"] == 1000
+
+
+def test_an_item_that_cannot_be_read_holds_up_no_other_closing(world: World) -> None:
+    from datetime import timedelta
+
+    plan = world.plan()
+    for ref in ("user:1", "user:2"):
+        world.subscriber(ref, plan=plan)
+        world.use(501_000, ref)
+    world.sync()
+    for item in world.sandbox.items():
+        world.sandbox.person_finalize(item["customer"])
+    world.now += timedelta(days=20)
+    world.time_passes(3700)
+    world.sandbox.add_fault("400:path=/v1/invoices/*,method=GET,nth=1,stored=no")
+    report = world.sync()
+    assert report.closed == 1
+    assert [notice[:3] for notice in report.notices] == ["ii_"]
+    world.time_passes(3700)
+    assert world.sync().closed == 1
+
+
+def test_a_request_that_gets_no_turn_within_its_lease_is_not_sent(world: World) -> None:
+    from aimeter_cli.billing.registry import make_driver
+
+    plan = world.plan()
+    for n in range(4):
+        world.subscriber(f"user:{n}", plan=plan)
+        world.use(501_000, f"user:{n}")
+    slow = replace(
+        world.settings, stripe_requests_per_second=1, lease_seconds=2, stripe_timeout_seconds=1
+    )
+    world.driver.close()
+    world.settings, world.driver = slow, make_driver(slow)
+    report = world.sync()
+    sent = [row for row in world.sandbox.ledger() if row["path"] == "/v1/invoiceitems"]
+    assert len(sent) == report.synced < 4
+    assert report.unknown == 0
+    for _ in range(4):
+        world.sync()
+    assert world.charged() == [1000] * 4
+
+
+def test_operators_and_settlements_take_their_locks_in_one_order(any_world: World) -> None:
+    """Waiving while the same item is settled: one waits, nobody deadlocks."""
+    import threading
+
+    from aimeter_cli.billing.base import ItemRequest, Reply
+
+    owing(any_world)
+    any_world.sync()
+    any_world.use(100_000)
+    real = any_world.driver
+    outcomes: list[object] = []
+
+    def waive() -> None:
+        try:
+            outcomes.append(by_hand.waive(any_world.database, [1], reason="race", now=NOW))
+        except Conflict as error:
+            outcomes.append(error)
+
+    class Racing:
+        name, livemode = "racing", False
+        thread: threading.Thread | None = None
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def send(self, request: ItemRequest) -> Reply:
+            reply = real.send(request)
+            Racing.thread = threading.Thread(target=waive)
+            Racing.thread.start()
+            return reply
+
+    any_world.driver = Racing()  # type: ignore[assignment]
+    report = any_world.sync()
+    assert Racing.thread is not None
+    Racing.thread.join(30)
+    any_world.driver = real
+    assert (report.fault, len(outcomes)) == (None, 1)
+    any_world.sync()
+    assert any_world.charged() in ([1200], [200])
