@@ -128,7 +128,7 @@ def import_(
         raise RowsFailed(
             f"{file}: {report.bad} bad line(s)"
             + (", reading stopped there" if report.stopped else ", the others were kept"),
-            hint=f"First: line {report.errors[0].line}: {report.errors[0].reason}",
+            hint=report.hint,
         )
 
 

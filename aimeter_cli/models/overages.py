@@ -41,6 +41,9 @@ class Overage(SQLModel, table=True):
         partial_index("uq_overage_late", "counter_id", "subscription_id", unique=True, where=_LATE),
         partial_index("ix_overage_unsent", "id", where=UNSENT),
         partial_index("ix_overage_unsynced", "status", "id", where=_UNSYNCED),
+        partial_index(
+            "ix_overage_external", "external_item_id", where="external_item_id IS NOT NULL"
+        ),
         Index("ix_overage_item", "item_id"),
         Index("ix_overage_billable", "billable_id", "period_start"),
     )  # fmt: skip

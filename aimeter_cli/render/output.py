@@ -24,6 +24,8 @@ class Output:
     """
 
     def __init__(self, console: Console, format: Format | None = None) -> None:  # noqa: A002
+        if sys.stdout is None:  # the caller has closed it
+            raise AimeterError("standard output is closed: there is nowhere to print to")
         self._console = console
         self.format: Format = format or ("table" if sys.stdout.isatty() else "plain")
 

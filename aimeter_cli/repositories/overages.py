@@ -92,6 +92,18 @@ def overage_views(session: Session, ids: Sequence[int]) -> list[OverageView]:
     return [_view(row) for row in session.connection().execute(query).mappings()]
 
 
+def held_item_of(session: Session, overage_id: int) -> int | None:
+    """The held item that an overage is on, or behind which it waits."""
+    query = text(
+        "SELECT i.id FROM ai_overages o JOIN ai_invoice_items i ON i.id = o.item_id"
+        " OR (o.item_id IS NULL AND o.status IN ('open', 'frozen')"
+        " AND i.billable_id = o.billable_id AND i.subscription_id = o.subscription_id"
+        " AND i.period_start = o.period_start)"
+        " WHERE o.id = :id AND i.status = 'held'"
+    )
+    return session.connection().execute(query, {"id": overage_id}).scalars().first()
+
+
 def _select() -> Select[Any]:
     return select(
         overages,

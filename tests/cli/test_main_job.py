@@ -326,3 +326,26 @@ def test_listing_overages_loads_neither_stripe_nor_alembic(cli: Cli) -> None:
     loaded = loaded_modules("overages", "list", "--unsynced")
     assert not loaded & {"stripe", "alembic", "rich", "requests"}
     assert "aimeter_cli.services.overages.listing" in loaded
+
+
+def test_csv_taken_for_json_lines_is_told_how_to_be_read(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "usage.txt"
+    file.write_text("billable,provider,model,occurred_at\nuser:1,p,m,2026-11-10T00:00:00Z\n")
+    done = cli("usage", "import", file, *NOW)
+    assert done.code == 3
+    assert "If it is CSV: --input-format csv" in done.err
+    assert cli("usage", "import", file, "--input-format", "csv", *NOW).code == 0
+
+
+def test_a_month_that_is_none_is_named_as_it_was_typed(cli: Cli) -> None:
+    done = cli("overages", "list", "--period", "2026-13")
+    assert (done.code, done.out) == (2, "")
+    assert "--period: '2026-13' is no month such as 2026-10" in done.err
+
+
+def test_a_closed_standard_output_is_told_plainly(isolated: Path, cli: Cli) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m aimeter_cli overages list >&-"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "standard output is closed" in done.stderr) == (1, True)

@@ -440,6 +440,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_overage_billable", "ai_overages", ["billable_id", "period_start"], unique=False
     )
+    op.create_index(
+        "ix_overage_external",
+        "ai_overages",
+        ["external_item_id"],
+        unique=False,
+        sqlite_where=sa.text("external_item_id IS NOT NULL"),
+        postgresql_where=sa.text("external_item_id IS NOT NULL"),
+    )
     op.create_index("ix_overage_item", "ai_overages", ["item_id"], unique=False)
     op.create_index(
         "ix_overage_unsent",

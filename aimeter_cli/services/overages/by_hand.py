@@ -123,18 +123,17 @@ def release(
     """Let held overages be charged after all, by the next sync.
 
     An item that a person deleted gets a successor; one whose amount a person changed gets ours
-    again. Raises Conflict for overages that are not held.
+    again; any overage of the item, or behind it, will do. Raises Conflict for others.
     """
 
     def change(session: Session, view: OverageView) -> None:
-        if view.status == "frozen":
-            return  # with another one of its item, just now
-        if view.status != "held":
-            raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
-        if view.item_id is None:
+        behind = repo.held_item_of(session, view.id)
+        if behind is not None:
+            release_item(session, behind, now)
+        elif view.status == "held":
             _set(session, view.id, now, status="frozen", reason=None, last_error=None)
-        else:
-            release_item(session, view.item_id, now)
+        elif view.status != "frozen":  # frozen: with another one of its item, just now
+            raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
 
     return _each(database, ids, change, dry_run=dry_run)
 

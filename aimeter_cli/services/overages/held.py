@@ -9,13 +9,19 @@ from sqlalchemy import update
 from sqlmodel import Session
 
 from aimeter_cli.domain.sync import Step
+from aimeter_cli.errors import Conflict
 from aimeter_cli.repositories import items as repo
-from aimeter_cli.services.sync.settle import DELETED
+from aimeter_cli.services.sync.settle import DELETED, EXTERNAL
 
 
 def release_item(session: Session, item_id: int, now: datetime) -> None:
     """Give a locked, held item back to the sync, with all of its held overages."""
     item = repo.item_by_id(session, item_id)
+    if item["reason"] == EXTERNAL:
+        raise Conflict(
+            f"{item['stripe_item_id']} is ours, but an overage was marked as charged by it by hand",
+            hint="Waive what it holds, or make the amount right at Stripe.",
+        )
     held = update(repo.overages).where(
         repo.overages.c.item_id == item_id, repo.overages.c.status == "held"
     )
@@ -35,7 +41,9 @@ def release_item(session: Session, item_id: int, now: datetime) -> None:
     session.connection().execute(
         held.values(status="frozen", reason=None, last_error=None, updated_at=now)
     )
+    known = item["stripe_item_id"] is not None  # else it must be looked for first
     repo.set_item(
-        session, item_id, status="idle", step=Step.SEND.value, is_dirty=True, may_overwrite=True,
-        reason=None, attempts=0, unanswered_at=None, updated_at=now,
+        session, item_id, status="idle" if known else "unknown", is_dirty=True,
+        step=Step.SEND.value if known else Step.LOOK_UP.value, not_before=now,
+        may_overwrite=True, reason=None, attempts=0, unanswered_at=None, updated_at=now,
     )  # fmt: skip

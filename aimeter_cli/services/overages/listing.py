@@ -68,7 +68,10 @@ def statuses_of(
 
 def month_or_time(text: str, timezone: str) -> Period:
     """``2026-10`` → that month in the time zone; a time → the month that holds it."""
-    moment = parse_time(f"{text}-15" if len(text) == 7 else text, "--period")
+    try:
+        moment = parse_time(f"{text}-15" if len(text) == 7 else text, "--period")
+    except InvalidInput:
+        raise InvalidInput(f"--period: {text!r} is no month such as 2026-10") from None
     return PeriodRule("monthly", "calendar", timezone).period_at(moment, moment)
 
 

@@ -60,6 +60,15 @@ class ImportReport:
     errors: list[BadLine] = field(default_factory=list)
     billables: set[str] = field(default_factory=set)
 
+    @property
+    def hint(self) -> str | None:
+        """What to look at, if lines were bad."""
+        if not self.errors:
+            return None
+        first = f"First: line {self.errors[0].line}: {self.errors[0].reason}"
+        is_no_json = self.errors[0].reason.startswith("not JSON") and self.bad == self.lines
+        return first + (". If it is CSV: --input-format csv" if is_no_json else "")
+
     def refuse(self, line: int, reason: str) -> None:
         self.bad += 1
         if len(self.errors) < _KEPT_ERRORS:

@@ -41,7 +41,7 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
     """
     with context.write() as session:
         now = database_now(session)
-        if _is_external(session, reply.item_id):
+        if claim.stripe_item_id is None and _is_external(session, reply.item_id):
             held = _hold_item(session, context, claim, reply, EXTERNAL, everything=False)
             return "held" if held else None
         settled = repo.set_leased(
@@ -135,7 +135,8 @@ def _hold_item(
     now = database_now(session)
     settled = repo.set_leased(
         session, claim.item_id, claim.token, **_RELEASED, status="held", reason=reason,
-        step=Step.LOOK_UP.value, updated_at=now,
+        step=Step.LOOK_UP.value, stripe_item_id=claim.stripe_item_id or reply.item_id,
+        updated_at=now,
     )  # fmt: skip
     if settled:
         _hold(session, claim.item_id, claim.version, now, reason, everything=everything)

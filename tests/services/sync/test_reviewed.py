@@ -303,3 +303,43 @@ def test_operators_and_settlements_take_their_locks_in_one_order(any_world: Worl
     assert (report.fault, len(outcomes)) == (None, 1)
     any_world.sync()
     assert any_world.charged() in ([1200], [200])
+
+
+def test_releasing_an_item_that_was_changed_before_it_was_known_makes_no_second_one(
+    world: World,
+) -> None:
+    owing(world)
+    world.sandbox.add_fault(f"500_after:{CREATE},stored=no")
+    world.sync()
+    world.sandbox.person_change_item(world.sandbox.items()[0]["id"], 990)
+    world.time_passes(25 * 3600)
+    assert world.sync().failed == 1
+    assert world.statuses() == ["held"]
+    by_hand.release(world.database, [1], now=NOW)
+    assert world.sync().exit_code == 0
+    assert (world.charged(), world.statuses()) == ([1000], ["synced"])
+
+
+def test_an_item_marked_as_charged_by_hand_is_not_released(world: World) -> None:
+    owing(world)
+    world.sync()
+    world.execute("UPDATE ai_invoice_items SET status = 'held', reason = 'marked_as_external'")
+    with pytest.raises(Conflict, match="is ours, but an overage was marked"):
+        by_hand.release(world.database, [1], now=NOW)
+
+
+@pytest.mark.parametrize("released", [1, 2, 3])
+def test_any_overage_of_a_held_item_or_behind_it_releases_it(world: World, released: int) -> None:
+    owing(world)
+    world.sync()
+    world.use(100_000)
+    world.sandbox.person_change_item(world.sandbox.items()[0]["id"], 900)
+    world.sync()
+    by_hand.waive(world.database, [2], reason="goodwill", now=NOW)
+    world.use(50_000)
+    assert [entry.reason for entry in world.sync().blocked] == ["item_held"]
+    by_hand.release(world.database, [released], now=NOW)
+    for _ in range(2):
+        assert world.sync().exit_code == 0
+    assert world.charged() == [1100]
+    assert world.statuses() == ["synced", "waived", "synced"]
