@@ -21,7 +21,8 @@ from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.sandbox.client import SandboxControl
-from aimeter_cli.services.recording.record import Recorded, Recorder
+from aimeter_cli.services.recording.batch import Recorded
+from aimeter_cli.services.recording.record import Recorder
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.services.sync.run import Options, run_sync
 from aimeter_cli.settings.table import Settings

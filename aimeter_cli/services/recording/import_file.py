@@ -26,7 +26,8 @@ from aimeter_cli.domain.usage import (
     usage_line,
 )
 from aimeter_cli.errors import AimeterError, InvalidInput
-from aimeter_cli.services.recording.record import Recorded, Recorder
+from aimeter_cli.services.recording.batch import Recorded
+from aimeter_cli.services.recording.record import Recorder
 
 BATCH = 5000
 MAX_LINE = 1_000_000

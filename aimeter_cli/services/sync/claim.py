@@ -6,12 +6,9 @@ process that dies leaves it to expire.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,79 +16,17 @@ from sqlalchemy import RowMapping, select, update
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now, steady
-from aimeter_cli.db.engine import Database
-from aimeter_cli.domain.money import floor_to_minor, from_nanos, to_nanos
+from aimeter_cli.domain.money import from_nanos, to_nanos
 from aimeter_cli.domain.rates import NoRate
-from aimeter_cli.domain.sync import Step, entry_step, idempotency_key
+from aimeter_cli.domain.sync import Step, entry_step
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.sendable import ItemKey, renew
 from aimeter_cli.services.exchange import Exchange
-from aimeter_cli.services.sync.request import item_params, item_tag, stored
-from aimeter_cli.settings.table import Settings
+from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
+from aimeter_cli.services.sync.target import set_target, target_of, under_lease
 
 overages = repo.overages
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every claim and settlement of a run needs. ``now`` is business time."""
-
-    database: Database
-    settings: Settings
-    install_id: str
-    run_id: str
-    now: datetime
-    dry_run: bool = False
-
-    def write(self) -> AbstractContextManager[Session]:
-        """A transaction; rolled back at its end in a dry run."""
-        return self.database.write(dry_run=self.dry_run)
-
-    @property
-    def lease(self) -> timedelta:
-        return timedelta(seconds=self.settings.lease_seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An item that this process has leased, with the request it is to send.
-
-    ``send_before`` is on the steady clock: lease expiry minus the request time-out.
-    """
-
-    item_id: int
-    token: str
-    send_before: float
-    tag: str
-    billable: str
-    billable_id: int
-    currency: str
-    version: int
-    generation: int
-    step: Step
-    kind: str
-    params: dict[str, Any]
-    key: str
-    stripe_customer_id: str
-    stripe_item_id: str | None
-    target_minor: int
-    confirmed_minor: int
-    confirmed_version: int
-    attempts: int
-    unanswered_at: datetime | None
-    created_at: datetime
-    may_overwrite: bool
-    overage_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Accounted:
-    """Overages for which nothing was to be sent: ``synced``, ``carried``, or ``freed`` from an item
-    that never was at Stripe, for another one."""
-
-    overage_ids: tuple[int, ...]
-    status: str
 
 
 def claim_fresh(
@@ -121,7 +56,7 @@ def claim_fresh(
             return None
         _close_what_never_reached_a_cent(session, key, context.now)
         repo.pull_carry(session, item["id"], key, version)
-        return _set_target(session, context, item, started)
+        return set_target(session, context, item, started)
 
 
 def claim_dirty(context: Context, item_id: int) -> Claim | Accounted | None:
@@ -132,7 +67,7 @@ def claim_dirty(context: Context, item_id: int) -> Claim | Accounted | None:
         if item is None or not item["is_dirty"]:
             session.rollback()
             return None
-        return _set_target(session, context, item, started)
+        return set_target(session, context, item, started)
 
 
 def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | None:
@@ -164,7 +99,9 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
                 session, item_id, item["version"], item["generation"],
                 last_sent_at=now, sends=attempt["sends"] + 1,
             )  # fmt: skip
-        return _claim(session, context, repo.item_by_id(session, item_id), attempt, step, started)
+        return under_lease(
+            session, context, repo.item_by_id(session, item_id), attempt, step, started
+        )
 
 
 def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None:
@@ -180,9 +117,9 @@ def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None
         item = repo.item_by_id(session, claim.item_id)
         if _is_in_another_currency(session, item):
             return _dissolve(session, item)
-        target = _target(session, item)
+        target = target_of(session, item)
         same = target == item["target_minor"] and not item["is_dirty"]
-        return _set_target(session, context, item, started, again=same)
+        return set_target(session, context, item, started, again=same)
 
 
 def renew_waiting_rates(context: Context, pairs: Iterable[tuple[str, str]]) -> None:
@@ -282,127 +219,3 @@ def _close_what_never_reached_a_cent(session: Session, key: ItemKey, now: dateti
         repo.set_item(
             session, old["id"], status="closed", final_minor=0, carry_out=rest, updated_at=now
         )
-
-
-def _target(session: Session, item: RowMapping) -> int:
-    return max(0, floor_to_minor(repo.item_total(session, item["id"]), item["currency"]))
-
-
-def _set_target(
-    session: Session, context: Context, item: RowMapping, started: float, *, again: bool = False
-) -> Claim | Accounted:
-    """Lease the item for its new amount, or account for it at once if nothing is to be sent."""
-    now = database_now(session)
-    target = _target(session, item)
-    version = item["version"] if again else item["version"] + 1
-    if not again:
-        _move_in_flight(session, item, version)
-    if target == item["confirmed_minor"] and not item["may_overwrite"]:
-        return _account_without_sending(session, item, version, now)
-    generation = item["generation"] + 1 if again else 0
-    params = item_params(
-        session, item, install_id=context.install_id, version=version, target_minor=target,
-        settings=context.settings, now=context.now,
-    )  # fmt: skip
-    kind = "update" if item["stripe_item_id"] else "create"
-    repo.add_attempt(
-        session, item_id=item["id"], run_id=context.run_id, version=version, generation=generation,
-        kind=kind, stripe_item_id=item["stripe_item_id"], amount_minor=target,
-        request=stored(params), first_sent_at=now, last_sent_at=now, sends=1,
-        idempotency_key=idempotency_key(context.install_id, item["uid"], version, generation),
-    )  # fmt: skip
-    customer = {} if kind == "update" else {"stripe_customer_id": params["customer"]}
-    step = Step.CHECK if kind == "update" and not again else Step.SEND
-    repo.set_item(
-        session, item["id"], status="sending", step=step.value, is_dirty=False, version=version,
-        generation=generation, target_minor=target, lease_token=uuid.uuid4().hex,
-        lease_expires_at=now + context.lease, unanswered_at=None, updated_at=now,
-        attempts=item["attempts"] if again else 0, reason=None, **customer,
-    )  # fmt: skip
-    leased = repo.item_by_id(session, item["id"])
-    attempt = repo.attempt_of(session, item["id"], version, generation)
-    return _claim(session, context, leased, attempt, step, started)
-
-
-def _move_in_flight(session: Session, item: RowMapping, version: int) -> None:
-    """What an earlier version did not get through is part of the new one."""
-    connection = session.connection()
-    connection.execute(
-        update(overages)
-        .where(
-            overages.c.item_id == item["id"],
-            overages.c.in_version > item["confirmed_version"],
-            overages.c.in_version < version,
-            overages.c.status != "waived",
-        )
-        .values(in_version=version, status="frozen")
-    )
-    connection.execute(
-        update(repo.items)
-        .where(
-            repo.items.c.carried_to_id == item["id"],
-            repo.items.c.carried_in_version > item["confirmed_version"],
-        )
-        .values(carried_in_version=version)
-    )
-
-
-def _account_without_sending(
-    session: Session, item: RowMapping, version: int, now: datetime
-) -> Accounted:
-    """The amount at Stripe is right already: only fractions of a minor unit were added."""
-    placed = repo.in_flight(session, item["id"], version)
-    confirmed = item["confirmed_version"]
-    at_stripe = item["stripe_item_id"] is not None
-    repo.set_in_flight(
-        session, item["id"], version, in_version=confirmed, updated_at=now, last_error=None,
-        status="synced" if at_stripe else "carried", synced_at=now if at_stripe else None,
-    )  # fmt: skip
-    session.connection().execute(
-        update(repo.items)
-        .where(repo.items.c.carried_to_id == item["id"])
-        .where(repo.items.c.carried_in_version == version)
-        .values(carried_in_version=confirmed)
-    )
-    repo.set_item(
-        session, item["id"], status="idle", step="send", is_dirty=False, lease_token=None,
-        lease_expires_at=None, unanswered_at=None, attempts=0, reason=None, updated_at=now,
-    )  # fmt: skip
-    return Accounted(tuple(placed), "synced" if at_stripe else "carried")
-
-
-def _claim(
-    session: Session,
-    context: Context,
-    item: RowMapping,
-    attempt: RowMapping,
-    step: Step,
-    started: float,
-) -> Claim:
-    billable = session.get_one(Billable, item["billable_id"])
-    settings = context.settings
-    return Claim(
-        item_id=item["id"],
-        token=item["lease_token"],
-        send_before=started + settings.lease_seconds - settings.stripe_timeout_seconds,
-        tag=item_tag(context.install_id, item["uid"]),
-        billable=billable.ref,
-        billable_id=item["billable_id"],
-        currency=item["currency"],
-        version=item["version"],
-        generation=item["generation"],
-        step=step,
-        kind=attempt["kind"],
-        params=json.loads(attempt["request"]),
-        key=attempt["idempotency_key"],
-        stripe_customer_id=item["stripe_customer_id"] or "",
-        stripe_item_id=item["stripe_item_id"],
-        target_minor=item["target_minor"],
-        confirmed_minor=item["confirmed_minor"],
-        confirmed_version=item["confirmed_version"],
-        attempts=item["attempts"],
-        unanswered_at=item["unanswered_at"],
-        created_at=item["created_at"],
-        may_overwrite=item["may_overwrite"],
-        overage_ids=tuple(repo.in_flight(session, item["id"], item["version"])),
-    )

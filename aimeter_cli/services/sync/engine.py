@@ -11,7 +11,8 @@ from aimeter_cli.db.clock import database_now, steady
 from aimeter_cli.domain.sync import Action, Answer, Move, Step, next_move
 from aimeter_cli.repositories.items import amounts_we_set
 from aimeter_cli.services.sync import settle
-from aimeter_cli.services.sync.claim import Accounted, Claim, Context, raise_generation
+from aimeter_cli.services.sync.claim import raise_generation
+from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.request import unix_hour_before
 from aimeter_cli.signals import StopFlag
 

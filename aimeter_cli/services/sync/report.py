@@ -7,7 +7,7 @@ from typing import Any
 
 from aimeter_cli.errors import AimeterError
 from aimeter_cli.services.sync.blocked import Blocked
-from aimeter_cli.services.sync.claim import Accounted, Claim
+from aimeter_cli.services.sync.claimed import Accounted, Claim
 from aimeter_cli.services.sync.engine import Outcome
 
 

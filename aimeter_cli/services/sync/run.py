@@ -22,14 +22,12 @@ from aimeter_cli.repositories.installation import installation
 from aimeter_cli.repositories.sendable import ItemKey, WaitingItem
 from aimeter_cli.services.sync.blocked import blocked
 from aimeter_cli.services.sync.claim import (
-    Accounted,
-    Claim,
-    Context,
     claim_dirty,
     claim_due,
     claim_fresh,
     renew_waiting_rates,
 )
+from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.engine import Engine, Outcome, find_closings
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.settings.table import Settings

@@ -22,7 +22,7 @@ from aimeter_cli.domain.money import from_nanos, minor_to_nanos
 from aimeter_cli.domain.sync import Answer, Move, Step, backoff
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.outbox import emit
-from aimeter_cli.services.sync.claim import Claim, Context
+from aimeter_cli.services.sync.claimed import Claim, Context
 
 overages = repo.overages
 CHANGED = "changed_at_stripe"
