@@ -77,7 +77,7 @@ def update(
     currency: Currency = None,
     stripe_customer: Customer = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Change the customer although an item is pending.")
+        bool, typer.Option("--force", help="Move what is pending to the new customer.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -91,6 +91,8 @@ def update(
     changes: BillableChanges = given(
         email=email, name=name, currency=currency, stripe_customer_id=stripe_customer
     )
-    changed = update_billable(run.app.database, billable, changes, force=force, dry_run=dry_run)
+    changed = update_billable(
+        run.app.database, billable, changes, now=run.now(), force=force, dry_run=dry_run
+    )
     run.out.one(BILLABLE, changed)
     run.dry_run_notice(dry_run)

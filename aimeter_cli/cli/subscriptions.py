@@ -171,7 +171,7 @@ def set_stripe_ids(
     customer: Annotated[str | None, typer.Option(metavar="cus_…")] = None,
     subscription: Annotated[str | None, typer.Option(metavar="sub_…")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Although an item is pending, which stays behind.")
+        bool, typer.Option("--force", help="Move what is pending to the new id at the next sync.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:

@@ -27,6 +27,7 @@ class InvoiceItem(SQLModel, table=True):
     ``confirmed_*`` is what Stripe is known to have. ``step`` is where the version in flight stands
     (:class:`aimeter_cli.domain.sync.Step`). ``is_dirty``: its overages changed, the amount must be
     set anew. ``may_overwrite``: an operator released it after a person changed it at Stripe.
+    ``is_leaving``: its overages moved to another customer; it closes once it is set to 0.
     """
 
     __tablename__ = "ai_invoice_items"
@@ -61,6 +62,7 @@ class InvoiceItem(SQLModel, table=True):
     step: str = "send"
     is_dirty: bool = False
     may_overwrite: bool = False
+    is_leaving: bool = False
     stripe_customer_id: str | None = None
     stripe_item_id: str | None = Field(default=None, unique=True)
     stripe_invoice_id: str | None = None

@@ -43,7 +43,7 @@ def make_live_item(
             uid=uid, billable_id=key.billable_id, subscription_id=key.subscription_id,
             period_start=key.period_start, period_end=period_end, currency=key.currency,
             sequence=sequence, status="idle", step="send", is_dirty=False,
-            may_overwrite=False, version=0, generation=0,
+            may_overwrite=False, is_leaving=False, version=0, generation=0,
             target_minor=0, confirmed_minor=0, confirmed_version=0, attempts=0,
             created_at=now, updated_at=now,
         )
@@ -64,6 +64,7 @@ def lock_idle_item(session: Session, key: ItemKey) -> RowMapping | None:
                 items.c.currency == key.currency,
                 _not_closed,
                 items.c.status == "idle",
+                items.c.is_leaving.is_(False),
             )
             .with_for_update(skip_locked=True)
         )
@@ -126,6 +127,18 @@ def return_carry(session: Session, item_id: int, version: int | None = None) -> 
     if version is not None:
         statement = statement.where(items.c.carried_in_version == version)
     session.connection().execute(statement.values(carried_to_id=None, carried_in_version=None))
+
+
+def empty_item(session: Session, item_id: int, now: datetime) -> None:
+    """Take everything off a settled item: the next sync sets it to 0 and closes it, and then puts
+    its overages on a successor."""
+    session.connection().execute(
+        update(overages)
+        .where(overages.c.item_id == item_id, overages.c.status != "waived")
+        .values(status="frozen", item_id=None, in_version=None, synced_at=None, updated_at=now)
+    )
+    return_carry(session, item_id)
+    set_item(session, item_id, is_dirty=True, is_leaving=True, updated_at=now)
 
 
 def carried_out_items(session: Session, key: ItemKey, now: datetime) -> Sequence[RowMapping]:

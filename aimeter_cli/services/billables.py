@@ -43,7 +43,7 @@ def create_billable(
                 hint=f"aimeter billables update {ref} …",
             )
         billable = repository.get_or_create_billable(session, ref, now)
-        return _changed(session, billable, fields, force=False)
+        return _changed(session, billable, fields, force=False, now=now)
 
 
 def list_billables(database: Database, limit: int | None = None) -> list[Billable]:
@@ -62,13 +62,14 @@ def update_billable(
     ref: BillableRef,
     changes: BillableChanges,
     *,
+    now: datetime,
     force: bool = False,
     dry_run: bool = False,
 ) -> Billable:
     """Raises NotFound, InvalidInput, or Conflict as ``set_customer`` does."""
     with database.write(dry_run=dry_run) as session:
         billable = billable_named(session, ref, lock=True)
-        return _changed(session, billable, changes, force=force)
+        return _changed(session, billable, changes, force=force, now=now)
 
 
 def billable_named(session: Session, ref: BillableRef, *, lock: bool = False) -> Billable:
@@ -80,7 +81,7 @@ def billable_named(session: Session, ref: BillableRef, *, lock: bool = False) ->
 
 
 def _changed(
-    session: Session, billable: Billable, changes: BillableChanges, *, force: bool
+    session: Session, billable: Billable, changes: BillableChanges, *, force: bool, now: datetime
 ) -> Billable:
     if changes.get("email") and not _EMAIL.fullmatch(changes["email"] or ""):
         raise InvalidInput(f"--email: {changes['email']!r} is not an e-mail address")
@@ -92,7 +93,8 @@ def _changed(
         billable.currency = changes["currency"]
     session.add(billable)
     if "stripe_customer_id" in changes:
+        customer = changes["stripe_customer_id"]
         option = "--stripe-customer"
-        set_customer(session, billable, changes["stripe_customer_id"], option=option, force=force)
+        set_customer(session, billable, customer, option=option, force=force, now=now)
     session.flush()
     return billable

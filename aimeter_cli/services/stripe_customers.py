@@ -1,13 +1,14 @@
 """Which Stripe customer a billable is, and when that may change.
 
-A pending invoice item keeps the customer it was made for (``stripe_customer_id`` on the item), and
-is updated by its own id; so moving the billable never touches it. What must not move is an item
-whose request may still be under way: nobody could tell later where it went.
+An invoice item that is pending for the old customer is emptied: the next sync sets it to 0 and
+closes it, and only then puts its overages onto a new item of the new customer. What must not move
+is an item whose request may still be under way: nobody could tell later where it went.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -16,16 +17,17 @@ from aimeter_cli.errors import Conflict
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.items import InvoiceItem
 from aimeter_cli.repositories.billables import find_by_customer
+from aimeter_cli.repositories.items import empty_item
 from aimeter_cli.repositories.pending import IN_FLIGHT, pending_items
 
 
 def set_customer(
-    session: Session, billable: Billable, text: str, *, option: str, force: bool
+    session: Session, billable: Billable, text: str, *, option: str, force: bool, now: datetime
 ) -> None:
     """Set the Stripe customer of a billable.
 
     Raises InvalidInput for another shape of id; Conflict if the customer is another billable's,
-    or if it would change while an invoice item is pending (see ``refuse_while_pending``).
+    or if it would change while an invoice item is pending (see ``move_pending``).
     """
     customer = stripe_id(text, "cus", option)
     if customer == billable.stripe_customer_id:
@@ -39,17 +41,19 @@ def set_customer(
     if billable.stripe_customer_id is not None:
         items = pending_items(session, billable.id)
         what = f"the Stripe customer of {billable.ref} ({billable.stripe_customer_id})"
-        refuse_while_pending(items, what, force=force)
+        move_pending(session, items, what, force=force, now=now)
     billable.stripe_customer_id = customer
     session.add(billable)
     session.flush()
 
 
-def refuse_while_pending(items: Sequence[InvoiceItem], what: str, *, force: bool) -> None:
-    """Raises Conflict while an item is pending.
+def move_pending(
+    session: Session, items: Sequence[InvoiceItem], what: str, *, force: bool, now: datetime
+) -> None:
+    """Make room for another id: with ``force`` pending items are emptied for successors.
 
-    With ``force`` only for an item that is not settled: in flight, failed or held. A settled one
-    stays with the customer it was made for.
+    Raises Conflict without it while an item is pending, and with it for an item that is not
+    settled: in flight, failed or held.
     """
     for item in items:
         told = item.stripe_item_id or "not confirmed yet"
@@ -67,6 +71,8 @@ def refuse_while_pending(items: Sequence[InvoiceItem], what: str, *, force: bool
         ids = ", ".join(item.stripe_item_id or "-" for item in items)
         raise Conflict(
             f"{what} cannot change while an invoice item is pending at Stripe ({ids})",
-            hint="Wait for its invoice, or add --force: items that are pending stay where "
-            "they are, new ones go to the new id.",
+            hint="Wait for its invoice, or add --force: the next sync then sets the pending item "
+            "to 0 and charges its overages under the new id.",
         )
+    for item in items:
+        empty_item(session, item.id, now)

@@ -58,14 +58,14 @@ def test_only_what_is_given_changes_and_empty_texts_clear(
     any_database: Database, clock: Clock
 ) -> None:
     create_billable(any_database, USER, {"email": "a@b.c", "name": "Ada"}, now=clock())
-    update_billable(any_database, USER, {"email": "", "currency": "jpy"})
+    update_billable(any_database, USER, {"email": "", "currency": "jpy"}, now=clock())
     changed = show_billable(any_database, USER)
     assert (changed.email, changed.name, changed.currency) == (None, "Ada", "jpy")
 
 
 def test_a_rehearsal_changes_nothing(any_database: Database, clock: Clock) -> None:
     create_billable(any_database, USER, {"name": "Ada"}, now=clock())
-    rehearsed = update_billable(any_database, USER, {"name": "Bob"}, dry_run=True)
+    rehearsed = update_billable(any_database, USER, {"name": "Bob"}, now=clock(), dry_run=True)
     assert rehearsed.name == "Bob"
     assert show_billable(any_database, USER).name == "Ada"
 

@@ -126,8 +126,8 @@ def test_the_same_holds_for_billables_update(subscribed: Database) -> None:
     _set(subscribed, "cus_1", None)
     _item(subscribed, "idle", "ii_1")
     with pytest.raises(Conflict, match=r"the Stripe customer of user:42 .cus_1. cannot change"):
-        update_billable(subscribed, USER, {"stripe_customer_id": "cus_2"})
-    update_billable(subscribed, USER, {"stripe_customer_id": "cus_2"}, force=True)
+        update_billable(subscribed, USER, {"stripe_customer_id": "cus_2"}, now=NOW)
+    update_billable(subscribed, USER, {"stripe_customer_id": "cus_2"}, now=NOW, force=True)
 
 
 def test_who_has_no_subscription_is_told_so(database: Database, clock: Clock) -> None:

@@ -283,6 +283,7 @@ def upgrade() -> None:
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("is_dirty", sa.Boolean(), nullable=False),
         sa.Column("may_overwrite", sa.Boolean(), nullable=False),
+        sa.Column("is_leaving", sa.Boolean(), nullable=False),
         sa.Column("stripe_customer_id", sa.Text(), nullable=True),
         sa.Column("stripe_item_id", sa.Text(), nullable=True),
         sa.Column("stripe_invoice_id", sa.Text(), nullable=True),

@@ -65,7 +65,9 @@ def create_subscription(
             subscription = _subscription(session, new, billable, plan, now)
             if new.stripe_customer is not None:
                 option = "--stripe-customer"
-                set_customer(session, billable, new.stripe_customer, option=option, force=False)
+                set_customer(
+                    session, billable, new.stripe_customer, option=option, force=False, now=now
+                )
             session.add(subscription)
             session.flush()
             return SubscriptionView(subscription, billable, plan, now)

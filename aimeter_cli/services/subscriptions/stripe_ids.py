@@ -13,7 +13,7 @@ from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories.pending import pending_items
 from aimeter_cli.repositories.subscriptions import find_by_stripe_id, newest_of
 from aimeter_cli.services.billables import billable_named
-from aimeter_cli.services.stripe_customers import refuse_while_pending, set_customer
+from aimeter_cli.services.stripe_customers import move_pending, set_customer
 from aimeter_cli.services.subscriptions.view import SubscriptionView
 
 
@@ -30,14 +30,14 @@ def set_stripe_ids(
     """Set what is given; an id that is set already changes only while nothing is pending.
 
     Raises NotFound, InvalidInput for another shape of id, and Conflict for an id that belongs to
-    another, or while an item is pending (``refuse_while_pending`` says what ``force`` moves).
+    another, or while an item is pending (``move_pending`` says what ``force`` moves).
     """
     if customer is None and subscription is None:
         raise InvalidInput("give --customer, --subscription or both")
     with database.write(dry_run=dry_run) as session:
         billable = billable_named(session, ref, lock=True)
         if customer is not None:
-            set_customer(session, billable, customer, option="--customer", force=force)
+            set_customer(session, billable, customer, option="--customer", force=force, now=now)
         found = newest_of(session, ref)
         if found is None:
             raise NotFound(
@@ -73,7 +73,8 @@ def _set_subscription(
         return
     if current is not None:
         items = pending_items(session, row.billable_id, row.id)
-        refuse_while_pending(items, f"the Stripe subscription ({current})", force=force)
+        what = f"the Stripe subscription ({current})"
+        move_pending(session, items, what, force=force, now=now)
     row.stripe_subscription_id = wanted
     row.updated_at = now
     session.add(row)

@@ -39,8 +39,10 @@ def sync_now(
         report = run_sync(database, settings, driver, options, now=now, stop=stop)
         notices += report.notices
         left = report.failed + report.unknown + report.deferred
-        if left or report.error is not None:
+        if left or report.error is not None or report.fault is not None:
             told = report.error.message if report.error is not None else f"{left} not settled"
+            if report.fault is not None:
+                told = f"{type(report.fault).__name__}, a fault of aimeter"
             notices.append(f"{ref}: {told}; the next sync-stripe-overages goes on")
         if report.error is not None:
             break

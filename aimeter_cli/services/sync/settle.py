@@ -23,6 +23,7 @@ from aimeter_cli.domain.sync import Answer, Move, Step, backoff
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.services.sync.claimed import Claim, Context
+from aimeter_cli.services.sync.target import closed_empty
 
 overages = repo.overages
 CHANGED = "changed_at_stripe"
@@ -51,6 +52,9 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
             updated_at=now, check_after=now + _CLOSING_CHECK, may_overwrite=False,
         )  # fmt: skip
         if settled:
+            ended = closed_empty(repo.item_by_id(session, claim.item_id))
+            if ended:
+                repo.set_item(session, claim.item_id, **ended)
             tries = claim.attempts + 1
             repo.set_in_flight(session, claim.item_id, claim.version, attempts=tries)
             _mark_synced(session, claim.item_id, now)

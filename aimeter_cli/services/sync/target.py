@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import RowMapping, update
 from sqlmodel import Session
@@ -100,11 +102,20 @@ def _account_without_sending(
         .where(repo.items.c.carried_in_version == version)
         .values(carried_in_version=confirmed)
     )
+    ended = closed_empty(item)
     repo.set_item(
-        session, item["id"], status="idle", step="send", is_dirty=False, lease_token=None,
+        session, item["id"], **{"status": "idle", **ended}, step="send", is_dirty=False,
+        lease_token=None,
         lease_expires_at=None, unanswered_at=None, attempts=0, reason=None, updated_at=now,
     )  # fmt: skip
     return Accounted(tuple(placed), "synced" if at_stripe else "carried")
+
+
+def closed_empty(item: RowMapping) -> dict[str, Any]:
+    """What ends an item whose overages have all moved to another customer."""
+    if not item["is_leaving"]:
+        return {}
+    return {"status": "closed", "final_minor": 0, "carry_out": Decimal(0), "reason": "moved"}
 
 
 def under_lease(

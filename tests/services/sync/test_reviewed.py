@@ -343,3 +343,30 @@ def test_any_overage_of_a_held_item_or_behind_it_releases_it(world: World, relea
         assert world.sync().exit_code == 0
     assert world.charged() == [1100]
     assert world.statuses() == ["synced", "waived", "synced"]
+
+
+def test_a_forced_change_of_customer_moves_what_is_pending(any_world: World) -> None:
+    from aimeter_cli.domain.references import BillableRef
+    from aimeter_cli.services.billables import update_billable
+
+    owing(any_world)
+    any_world.sync()
+    any_world.use(100_000)
+    right = any_world.customer()
+    ref = BillableRef.parse("user:42")
+    change = {"stripe_customer_id": right}
+    with pytest.raises(Conflict, match="while an invoice item is pending at Stripe"):
+        update_billable(any_world.database, ref, change, now=NOW)  # type: ignore[arg-type]
+    update_billable(any_world.database, ref, change, now=NOW, force=True)  # type: ignore[arg-type]
+    any_world.sandbox.add_fault(f"lost:{UPDATE}")  # while the old item is set to 0
+    any_world.sync()
+    assert any_world.charged() == [0]  # never at both
+    for _ in range(2):
+        any_world.sync()
+    amounts = {item["customer"]: item["amount"] for item in any_world.sandbox.items()}
+    assert (sorted(amounts.values()), amounts[right]) == ([0, 1200], 1200)
+    assert any_world.statuses() == ["synced", "synced"]
+    assert [(i.sequence, i.status, i.final_minor) for i in any_world.items] == [
+        (1, "closed", 0),
+        (2, "idle", None),
+    ]
