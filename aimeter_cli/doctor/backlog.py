@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import text
-from sqlmodel import func, select
+from sqlalchemy import func, select, text
 
 from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
-from aimeter_cli.models.usages import WAITING, Usage
+from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.usages import WAITING, Usage, UsageCounter
 from aimeter_cli.services.sync.blocked import blocked
-
-_HINTS = {
-    "unpriced": 'Add a price under [prices.PROVIDER."MODEL"] in aimeter.toml.',
-    "needs_rate": "aimeter rates set BASE QUOTE RATE --at TIME",
-}
 
 
 def overages(app: App) -> Iterator[Check]:
@@ -31,16 +26,28 @@ def overages(app: App) -> Iterator[Check]:
 
 
 def usages(app: App) -> Iterator[Check]:
+    """Usages that are counted, but not priced."""
+    usage, counter = table_of(Usage), table_of(UsageCounter)
+    what = (
+        usage.c.state, usage.c.provider, usage.c.model, usage.c.currency,
+        counter.c.currency.label("plan_currency"),
+    )  # fmt: skip
     waiting = (
-        select(Usage.state, Usage.provider, Usage.model, func.count())
+        select(*what, func.count())
+        .select_from(usage.outerjoin(counter, counter.c.id == usage.c.counter_id))
         .where(text(WAITING))
-        .group_by(Usage.state, Usage.provider, Usage.model)
-        .order_by(Usage.state, Usage.provider, Usage.model)
+        .group_by(*what)
+        .order_by(*what)
     )
     with app.database.read() as session:
-        rows = session.exec(waiting).all()
+        rows = session.connection().execute(waiting).all()
     if not rows:
         yield Check("usages", "ok", "every one is priced")
-    for state, provider, model, count in rows:
-        told = f"{count} {state}: {provider} {model}"
-        yield Check("usages", "warning", told, _HINTS[state])
+    for state, provider, model, currency, plan_currency, count in rows:
+        if state == "unpriced":
+            told = f"{count} without a price: {provider} {model}"
+            hint = f'Add a price under [prices.{provider}."{model}"] for those to come.'
+        else:
+            told = f"{count} in {currency} without a rate into {plan_currency}: {provider} {model}"
+            hint = f"aimeter rates set {currency} {plan_currency} RATE for those to come."
+        yield Check("usages", "warning", told, f"{hint} These are counted, not charged by cost.")

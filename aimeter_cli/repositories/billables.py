@@ -15,7 +15,7 @@ from aimeter_cli.models.columns import table_of
 def find_billable(session: Session, ref: BillableRef, *, lock: bool = False) -> Billable | None:
     """The billable of that reference. ``lock`` holds its row until the transaction ends."""
     statement = select(Billable).where(Billable.type == ref.type, Billable.external_id == ref.id)
-    return session.exec(statement.with_for_update() if lock else statement).first()
+    return session.exec(statement.with_for_update(key_share=True) if lock else statement).first()
 
 
 def find_by_customer(session: Session, stripe_customer_id: str) -> Billable | None:

@@ -66,7 +66,7 @@ def lock_idle_item(session: Session, key: ItemKey) -> RowMapping | None:
                 items.c.status == "idle",
                 items.c.is_leaving.is_(False),
             )
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         .mappings()
         .first()
@@ -80,7 +80,7 @@ def lock_item(session: Session, item_id: int, *status: str) -> RowMapping | None
         .execute(
             select(items)
             .where(items.c.id == item_id, items.c.status.in_(status))
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         .mappings()
         .first()
@@ -156,7 +156,7 @@ def carried_out_items(session: Session, key: ItemKey, now: datetime) -> Sequence
                 items.c.period_end <= now,
                 items.c.period_start < key.period_start,
             )
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         .mappings()
         .all()

@@ -92,6 +92,17 @@ def overage_views(session: Session, ids: Sequence[int]) -> list[OverageView]:
     return [_view(row) for row in session.connection().execute(query).mappings()]
 
 
+def ids_on_failed_items(session: Session) -> list[int]:
+    """The overages whose item failed, those included that it had confirmed before."""
+    query = (
+        select(overages.c.id)
+        .select_from(overages.join(items, items.c.id == overages.c.item_id))
+        .where(items.c.status == "failed")
+        .order_by(overages.c.id)
+    )
+    return list(session.connection().execute(query).scalars())
+
+
 def held_item_of(session: Session, overage_id: int) -> int | None:
     """The held item that an overage is on, or behind which it waits."""
     query = text(

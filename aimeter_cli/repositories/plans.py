@@ -13,7 +13,7 @@ from aimeter_cli.models.subscriptions import Subscription
 
 def find_plan(session: Session, slug: str, *, lock: bool = False) -> Plan | None:
     statement = select(Plan).where(Plan.slug == slug)
-    return session.exec(statement.with_for_update() if lock else statement).first()
+    return session.exec(statement.with_for_update(key_share=True) if lock else statement).first()
 
 
 def find_plan_of_price(session: Session, stripe_price_id: str) -> Plan | None:

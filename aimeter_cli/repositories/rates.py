@@ -44,5 +44,5 @@ def rate_at(session: Session, base: str, quote: str, effective_at: datetime) -> 
     return session.exec(
         select(RateRow)
         .where(RateRow.base == base, RateRow.quote == quote, RateRow.effective_at == effective_at)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).first()

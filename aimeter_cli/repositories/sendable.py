@@ -6,7 +6,7 @@ with history (MEASURED.md: 0.02 ms among a million rows).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    case,
     func,
     literal,
     literal_column,
@@ -295,7 +296,37 @@ def blocked_rows(
             kind, detail = f"item_{row.item_status}", row.item_reason
         found.append(_blocked(row, kind, detail))
     rest = connection.execute(stopped.order_by(overages.c.id).limit(limit))
-    return found + [_blocked(row, row.status, row.detail) for row in rest]
+    found += [_blocked(row, row.status, row.detail) for row in rest]
+    return found + _on_stopped_items(session, billable_id, {row.overage_id for row in found})
+
+
+def _on_stopped_items(
+    session: Session, billable_id: int | None, known: Collection[int]
+) -> list[BlockedRow]:
+    """Settled or waived overages whose item could not be made right since: one for each item."""
+    query = (
+        select(
+            billables.c.type,
+            billables.c.external_id,
+            billables.c.currency.label("billed_in"),
+            func.max(overages.c.id).label("id"),
+            func.max(overages.c.currency).label("plan_currency"),
+            items.c.status.label("item_status"),
+            items.c.reason.label("detail"),
+        )
+        .select_from(
+            items.join(overages, overages.c.item_id == items.c.id).join(
+                billables, billables.c.id == items.c.billable_id
+            )
+        )
+        .where(items.c.status.in_(("failed", "held")), _for_billable(billable_id))
+        .group_by(items.c.id, billables.c.id)
+        .having(func.sum(case((overages.c.status.in_(("failed", "held")), 1), else_=0)) == 0)
+    )
+    rows = session.connection().execute(query).all()
+    return [
+        _blocked(row, f"item_{row.item_status}", row.detail) for row in rows if row.id not in known
+    ]
 
 
 def _blocked(row: Any, kind: str, detail: str | None) -> BlockedRow:

@@ -46,7 +46,7 @@ _COUNTER = (
         counters.c.period_start == bindparam("start"),
         counters.c.period_end == bindparam("end"),
     )
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _UPDATE_COUNTER = (
     update(counters)

@@ -75,7 +75,7 @@ def stored_states(
     columns = [_c[name] for name in EventState._fields]
     statement = select(*columns).where(_c.event_id.in_(event_ids)).order_by(_c.id)
     if lock:
-        statement = statement.with_for_update()
+        statement = statement.with_for_update(key_share=True)
     states = [EventState(*row) for row in session.connection().execute(statement)]
     return {(state.livemode, state.event_id): state for state in states}
 

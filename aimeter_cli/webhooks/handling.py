@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 _BY_STRIPE_ID = (
     select(_subscriptions)
     .where(_subscriptions.c.stripe_subscription_id == bindparam("stripe_id"))
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _CHANGE = update(_subscriptions).where(_subscriptions.c.id == bindparam("row_id"))
 

@@ -16,7 +16,7 @@ from aimeter_cli.domain.sync import Step
 from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.repositories import items as item_repo
 from aimeter_cli.repositories import overages as repo
-from aimeter_cli.repositories.overages import Filter, OverageView
+from aimeter_cli.repositories.overages import OverageView
 from aimeter_cli.services.overages.held import release_item
 from aimeter_cli.services.overages.listing import found
 
@@ -92,26 +92,25 @@ def retry(
 ) -> list[OverageView]:
     """Let failed (and waiting unknown) overages be tried by the next sync; None: all failed ones.
 
-    The next sync looks up first what became of the old request. Raises Conflict for others.
+    Any overage of a failed item will do. The next sync looks up first what became of the old
+    request. Raises Conflict for others.
     """
     if ids is None:
         with database.read() as session:
-            failed = repo.find_overages(session, Filter(("failed",)), None)
-        ids = sorted(view.id for view in failed)
+            ids = repo.ids_on_failed_items(session)
 
     def change(session: Session, view: OverageView) -> None:
-        if view.status not in ("failed", "unknown") or view.item_id is None:
+        if view.item_id is not None and view.item_status == "failed":
+            _reopen(session, view.item_id, dirty=False)
+            version = _version(session, view.item_id)
+            item_repo.set_in_flight(session, view.item_id, version, status="frozen")
+        elif view.item_id is not None and view.status == "unknown":
+            item_repo.set_item(session, view.item_id, not_before=database_now(session))
+        elif view.status != "frozen":  # frozen: with another one of its item, just now
             raise Conflict(
                 f"overage {view.id} is {view.status}: only failed and unknown ones are retried",
                 hint=f"aimeter overages show {view.id}",
             )
-        if view.item_status == "failed":
-            _reopen(session, view.item_id, dirty=False)
-            item_repo.set_in_flight(
-                session, view.item_id, _version(session, view.item_id), status="frozen"
-            )
-        elif view.item_status == "unknown":
-            item_repo.set_item(session, view.item_id, not_before=database_now(session))
         _set(session, view.id, now)
 
     return _each(database, ids, change, dry_run=dry_run)
@@ -165,8 +164,8 @@ def _lock(session: Session, ids: Sequence[int]) -> None:
     query = select(overages.c.item_id).where(overages.c.id.in_(ids)).order_by(overages.c.id)
     items = sorted({row[0] for row in connection.execute(query)} - {None})
     wanted = select(repo.items.c.id).where(repo.items.c.id.in_(items)).order_by(repo.items.c.id)
-    connection.execute(wanted.with_for_update(of=repo.items))
-    locked = {row[0] for row in connection.execute(query.with_for_update())} - {None}
+    connection.execute(wanted.with_for_update(key_share=True, of=repo.items))
+    locked = {row[0] for row in connection.execute(query.with_for_update(key_share=True))} - {None}
     if not locked <= set(items):
         raise Conflict("an overage is being claimed just now", hint="Try again in a moment.")
 

@@ -34,7 +34,7 @@ def cancel_subscription(
         raise InvalidInput("--at and --at-period-end contradict each other")
     with database.write(dry_run=dry_run) as session:
         subscription, billable, plan = found_by(session, reference)
-        session.refresh(subscription, with_for_update=True)
+        session.refresh(subscription, with_for_update={"key_share": True})
         if is_over(subscription, now):
             told = status(subscription, now)
             raise Conflict(f"the subscription {reference} is over already: {told}")

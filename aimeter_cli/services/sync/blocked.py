@@ -35,11 +35,12 @@ HINTS: dict[str, Callable[[BlockedRow], str]] = {
     ),
     "failed": lambda row: f"mend the cause, then aimeter overages retry {row.overage_id}",
     "item_failed": lambda row: (
-        f"aimeter overages list --failed --billable {row.billable}; retry those first"
+        f"mend the cause, then aimeter overages retry --all; see also "
+        f"aimeter overages list --billable {row.billable}"
     ),
     "item_held": lambda row: (
-        f"a person changed the item at Stripe: aimeter overages list --status held "
-        f"--billable {row.billable}, then release or waive those"
+        f"a person changed the item at Stripe: aimeter overages release {row.overage_id} puts "
+        "our amount there again"
     ),
 }
 

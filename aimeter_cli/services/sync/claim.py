@@ -178,7 +178,7 @@ def _lock_overages(session: Session, overage_ids: list[int]) -> Sequence[RowMapp
             overages.c.status.in_(("open", "frozen")),
         )
         .order_by(overages.c.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return session.connection().execute(wanted).mappings().all()
 

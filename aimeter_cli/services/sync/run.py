@@ -122,7 +122,8 @@ def _plan(context: Context, options: Options) -> list[_Job]:
         room -= item.overages
         jobs.append(_Job(item.billable_id, due=item))
     jobs += [_Job(item.billable_id, dirty=item) for item in dirty]
-    left = options.limit - sum(job.size for job in jobs)
+    used = sum(job.size for job in jobs)
+    left = max(options.limit - used, min(new, math.ceil(options.limit / 2)))
     for key, ids in fresh.items():
         taken = tuple(ids[: max(left, 0)])
         left -= len(taken)

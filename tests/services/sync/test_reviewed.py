@@ -370,3 +370,38 @@ def test_a_forced_change_of_customer_moves_what_is_pending(any_world: World) -> 
         (1, "closed", 0),
         (2, "idle", None),
     ]
+
+
+def test_a_refused_lowering_is_blocked_and_can_be_retried(world: World) -> None:
+    owing(world)
+    world.sync()
+    by_hand.waive(world.database, [1], reason="goodwill", now=NOW)
+    world.sandbox.add_fault(f"400:{UPDATE},stored=no")
+    assert world.sync().exit_code == 3
+    [blocked] = world.sync().blocked
+    assert (blocked.reason, blocked.overages) == ("item_failed", (1,))
+    by_hand.retry(world.database, None, now=NOW)
+    for _ in range(2):
+        world.sync()
+    assert (world.charged(), world.sync().blocked) == ([0], [])
+
+
+def test_half_of_the_limit_is_kept_for_new_overages(world: World) -> None:
+    plan = world.plan()
+    world.subscriber("slow:1", plan=plan)
+    world.use(501_000, "slow:1")
+    slow = world.rows(_billable())[0].stripe_customer_id
+    world.sandbox.add_fault(f"502:customer={slow}")
+    world.sync(limit=1)
+    for n in range(3):
+        world.subscriber(f"user:{n}", plan=plan)
+        world.use(501_000, f"user:{n}")
+    for _ in range(3):
+        world.sync(limit=1)
+    assert world.statuses() == ["unknown", "synced", "synced", "synced"]
+
+
+def _billable() -> type:
+    from aimeter_cli.models.billables import Billable
+
+    return Billable
