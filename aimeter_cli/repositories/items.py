@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.money import to_nanos
+from aimeter_cli.errors import Conflict
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.models.overages import Overage
@@ -131,7 +132,9 @@ def return_carry(session: Session, item_id: int, version: int | None = None) -> 
 
 def empty_item(session: Session, item_id: int, now: datetime) -> None:
     """Take everything off a settled item: the next sync sets it to 0 and closes it, and then puts
-    its overages on a successor."""
+    its overages on a successor. Raises Conflict if it is not settled."""
+    if lock_item(session, item_id, "idle") is None:
+        raise Conflict("an invoice item is being sent just now", hint="Try again in a moment.")
     session.connection().execute(
         update(overages)
         .where(overages.c.item_id == item_id, overages.c.status != "waived")

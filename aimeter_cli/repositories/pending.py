@@ -15,7 +15,10 @@ IN_FLIGHT = ("sending", "unknown")
 def pending_items(
     session: Session, billable_id: int, subscription_id: int | None = None
 ) -> Sequence[InvoiceItem]:
-    """Not closed, and known to be at Stripe or under way to it; of one subscription, or of all."""
+    """Not closed, and known to be at Stripe or under way to it; of one subscription, or of all.
+
+    Locked and read anew: nobody claims or settles them before this transaction ends.
+    """
     statement = select(InvoiceItem).where(
         InvoiceItem.billable_id == billable_id,
         InvoiceItem.status != "closed",
@@ -23,4 +26,5 @@ def pending_items(
     )
     if subscription_id is not None:
         statement = statement.where(InvoiceItem.subscription_id == subscription_id)
-    return session.exec(statement.order_by(col(InvoiceItem.id))).all()
+    statement = statement.order_by(col(InvoiceItem.id)).with_for_update(key_share=True)
+    return session.exec(statement.execution_options(populate_existing=True)).all()

@@ -36,6 +36,7 @@ class Outcome:
     tried: bool = True
     misconfigured: bool = False
     moved: tuple[int, ...] = ()
+    note: str | None = None
 
 
 class Engine:
@@ -165,7 +166,7 @@ class Engine:
             closing = settle.settle_closed(context, claim, view)
             if closing is None:
                 return Outcome(claim, "unknown", _LEASE_LOST)
-            return Outcome(claim, closing.status, reply, moved=closing.moved)
+            return Outcome(claim, closing.status, reply, moved=closing.moved, note=closing.note)
         if move.action is Action.STOP:
             settle.release(context, claim, claim.step)
             return Outcome(claim, "deferred", reply, misconfigured=True)
@@ -181,11 +182,11 @@ class Engine:
 
 @dataclass(slots=True)
 class Closings:
-    """What reading idle items of past periods found. ``unreadable``: reasons, to be told."""
+    """What reading idle items of past periods found. ``notes`` are to be told."""
 
     closed: int = 0
     held: int = 0
-    unreadable: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def find_closings(
@@ -203,11 +204,13 @@ def find_closings(
         if stopping():
             break
         reading = driver.read(stripe_item_id)
-        status = settle.settle_idle_item(context, item_id, version, reading)
-        found.closed += status == "closed"
-        found.held += status == "held"
+        closing = settle.settle_idle_item(context, item_id, version, reading)
+        if closing is not None:
+            found.closed += closing.status == "closed"
+            found.held += closing.status == "held"
+            found.notes += [closing.note] if closing.note else []
         if isinstance(reading, Reply) and reading.answer is not Answer.GONE:
-            found.unreadable.append(f"{stripe_item_id} cannot be read: {reading.reason}")
+            found.notes.append(f"{stripe_item_id} cannot be read: {reading.reason}")
             if reading.unreachable or reading.answer is Answer.MISCONFIGURED:
                 break
     return found

@@ -123,6 +123,8 @@ class Report:
         else:
             self.deferred += count
             self.tried_in_vain += outcome.tried
+        if outcome.note is not None:
+            self.notices.append(outcome.note)
         reply = outcome.reply
         sent = reply.item_id if reply is not None else None
         done = outcome.status == "synced"

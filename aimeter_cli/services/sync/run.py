@@ -183,7 +183,7 @@ class _Run:
         if not (self._options.dry_run or self._options.billable_id or self._stopping()):
             found = find_closings(context, self._driver, due, self._stopping)
             report.closed += found.closed
-            report.notices += found.unreadable
+            report.notices += found.notes
             if found.held:
                 report.notices.append(
                     f"{found.held} item(s) were deleted or changed by a person at Stripe: "

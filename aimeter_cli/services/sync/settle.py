@@ -18,7 +18,7 @@ from aimeter_cli.billing.base import ItemView, Reply
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.domain.currency import minor_unit
 from aimeter_cli.domain.events import EventName
-from aimeter_cli.domain.money import from_nanos, minor_to_nanos
+from aimeter_cli.domain.money import Money, from_nanos, minor_to_nanos
 from aimeter_cli.domain.sync import Answer, Move, Step, backoff
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.outbox import emit
@@ -158,11 +158,13 @@ def _is_external(session: Session, item_id: str | None) -> bool:
 class Closing:
     """How an item ended: ``closed``, or ``held`` because a person had set its amount.
 
-    ``moved``: overages that it did not take, to be sent with the next sequence.
+    ``moved``: overages that it did not take, to be sent with the next sequence. ``note``: what an
+    operator should know of its final amount.
     """
 
     status: str
     moved: tuple[int, ...] = ()
+    note: str | None = None
 
 
 def settle_closed(context: Context, claim: Claim, view: ItemView) -> Closing | None:
@@ -184,11 +186,10 @@ def settle_closed(context: Context, claim: Claim, view: ItemView) -> Closing | N
 
 def settle_idle_item(
     context: Context, item_id: int, version: int, found: ItemView | Reply
-) -> str | None:
+) -> Closing | None:
     """What reading an idle item showed: close it, hold it, or look again in an hour.
 
-    Returns ``"closed"`` or ``"held"`` where something changed. Nothing is done if the item was
-    claimed meanwhile.
+    None where nothing changed; nothing is done if the item was claimed meanwhile.
     """
     with context.write() as session:
         item = repo.lock_item(session, item_id, "idle")
@@ -196,17 +197,17 @@ def settle_idle_item(
         if item is None or item["version"] != version:
             return None
         if isinstance(found, ItemView) and found.is_closed:
-            status, reason = _close(session, item, found, now).status, CHANGED
+            closing, reason = _close(session, item, found, now), CHANGED
         elif isinstance(found, Reply) and found.answer is Answer.GONE:
             repo.set_item(session, item_id, status="held", reason=DELETED, updated_at=now)
             _hold(session, item_id, version, now, DELETED, everything=True)
-            status, reason = "held", DELETED
+            closing, reason = Closing("held"), DELETED
         else:
             repo.set_item(session, item_id, check_after=now + _CLOSING_CHECK)
             return None
-        if status == "held":
+        if closing.status == "held":
             _emit_failed(session, context, item["billable_id"], (), reason)
-        return status
+        return closing
 
 
 def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) -> Closing:
@@ -238,7 +239,15 @@ def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) ->
         final_minor=final, carry_out=from_nanos(rest if ours else 0), reason=reason,
         stripe_invoice_id=view.invoice_id, unanswered_at=None, updated_at=now,
     )  # fmt: skip
-    return Closing("closed", tuple(moved)) if ours else Closing("held")
+    if not ours:
+        return Closing("held")
+    note = None
+    if not is_usual:
+        note = (
+            f"{view.item_id} was closed with a difference: "
+            f"{Money.of_nanos(rest, item['currency'])} goes to the customer's next item"
+        )
+    return Closing("closed", tuple(moved), note)
 
 
 def _mark_synced(session: Session, item_id: int, now: datetime) -> None:

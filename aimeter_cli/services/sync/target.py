@@ -112,8 +112,8 @@ def _account_without_sending(
 
 
 def closed_empty(item: RowMapping) -> dict[str, Any]:
-    """What ends an item whose overages have all moved to another customer."""
-    if not item["is_leaving"]:
+    """What ends an item whose overages have all moved to another customer, once it is at 0."""
+    if not item["is_leaving"] or item["confirmed_minor"]:
         return {}
     return {"status": "closed", "final_minor": 0, "carry_out": Decimal(0), "reason": "moved"}
 

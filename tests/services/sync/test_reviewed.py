@@ -405,3 +405,50 @@ def _billable() -> type:
     from aimeter_cli.models.billables import Billable
 
     return Billable
+
+
+def test_a_customer_cannot_change_under_a_request_that_is_under_way(any_world: World) -> None:
+    from aimeter_cli.billing.base import ItemRequest, Reply
+    from aimeter_cli.domain.references import BillableRef
+    from aimeter_cli.services.billables import update_billable
+
+    owing(any_world)
+    any_world.sync()
+    any_world.use(100_000)
+    change = {"stripe_customer_id": any_world.customer()}
+    real = any_world.driver
+    told: list[str] = []
+
+    class Meanwhile:
+        name, livemode = "meanwhile", False
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def send(self, request: ItemRequest) -> Reply:
+            ref = BillableRef.parse("user:42")
+            try:
+                update_billable(any_world.database, ref, change, now=NOW, force=True)  # type: ignore[arg-type]
+            except Conflict as error:
+                told.append(error.message)
+            return real.send(request)
+
+    any_world.driver = Meanwhile()  # type: ignore[assignment]
+    any_world.sync()
+    any_world.driver = real
+    assert len(told) == 1
+    assert "while a request for an invoice item is under way" in told[0]
+    assert (any_world.charged(), any_world.statuses()) == ([1200], ["synced", "synced"])
+
+
+def test_a_difference_found_when_an_item_closes_is_told(world: World) -> None:
+    owing(world)
+    world.sync()
+    by_hand.waive(world.database, [1], reason="too late", now=NOW)
+    world.sandbox.person_finalize(world.sandbox.items()[0]["customer"])
+    report = world.sync()
+    [item] = world.sandbox.items()
+    assert report.notices == [
+        f"{item['id']} was closed with a difference: -10.00 USD goes to the customer's next item"
+    ]
+    assert world.items[0].carry_out == Decimal(-10)
