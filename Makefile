@@ -30,7 +30,7 @@ check: $(DEV) ## Format, lint, types, layers, documents, tests with branch cover
 	$(call quietly,$(BIN)/python -m tests.support.documents --check)
 	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
 
-bench: $(DEV) ## Measure; each figure is a ratio within one run (about 6 minutes)
+bench: $(DEV) ## Measure; each figure is a ratio within one run (about 4 minutes)
 	@$(BIN)/python -m tests.bench
 
 format: $(DEV) ## Format the code and mend what the linter can

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimeter_cli.errors import ConfigurationError, InvalidInput
 from aimeter_cli.settings.load import Loaded, load_settings
 from aimeter_cli.settings.table import Settings
 
@@ -66,14 +65,10 @@ class App:
 
     @cached_property
     def prices(self) -> dict[tuple[str, str], ModelPrice]:
-        """The price book of the configuration. Raises ConfigurationError."""
+        """The price book of the configuration."""
         from aimeter_cli.domain.pricing import price_book
 
-        try:
-            return price_book(self.settings.prices, self.settings.currency)
-        except InvalidInput as error:
-            place = self.loaded.sources["prices"]
-            raise ConfigurationError(f"{place}: {error.message}") from None
+        return price_book(self.settings.prices, self.settings.currency)
 
     @cached_property
     def driver(self) -> BillingDriver:

@@ -31,7 +31,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self.url = make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise ConfigurationError(
                 "database_url is not a database URL",
                 hint="Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",

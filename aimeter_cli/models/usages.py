@@ -58,11 +58,16 @@ class Usage(SQLModel, table=True):
 
 
 class UsageCounter(SQLModel, table=True):
-    """Totals of a (billable, plan, period), with the terms that held when it was begun."""
+    """Totals of a (billable, plan, period), with the terms that held when it was begun.
+
+    A trial has its own, so that the order in which its usages arrive changes no charge.
+    """
 
     __tablename__ = "ai_usage_counters"
     __table_args__ = (
-        UniqueConstraint("billable_id", "plan_id", "period_start", "period_end", name="uq_counter"),
+        UniqueConstraint(
+            "billable_id", "plan_id", "period_start", "period_end", "is_trial", name="uq_counter"
+        ),
         CheckConstraint("period_start < period_end", name="counter_period"),
     )
 
@@ -71,6 +76,7 @@ class UsageCounter(SQLModel, table=True):
     plan_id: int = reference("ai_plans.id")
     period_start: datetime = moment()
     period_end: datetime = moment()
+    is_trial: bool = False
     currency: str
     token_limit: int | None = Field(default=None, sa_type=BigInteger)
     cost_limit: Decimal | None = Field(default=None, sa_type=Nanos)

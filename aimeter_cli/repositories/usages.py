@@ -27,8 +27,8 @@ _plans = table_of(Plan)
 USAGE_COLUMNS = tuple(column.name for column in usages.columns if column.name != "id")
 TOTALS = ("tokens", "requests", "cost", "excess_token_cost", "excess_request_cost")
 
-CounterKey = tuple[int, int, datetime, datetime]
-"""(billable, plan, period start, period end)."""
+CounterKey = tuple[int, int, datetime, datetime, bool]
+"""(billable, plan, period start, period end, whether in a trial)."""
 
 _KNOWN = (
     "SELECT id, idempotency_key, fingerprint, overage_id, charge, state FROM ai_usages"
@@ -45,6 +45,7 @@ _COUNTER = (
         counters.c.plan_id == bindparam("plan"),
         counters.c.period_start == bindparam("start"),
         counters.c.period_end == bindparam("end"),
+        counters.c.is_trial == bindparam("trial"),
     )
     .with_for_update(key_share=True)
 )
@@ -110,15 +111,16 @@ def lock_counters(
     connection = session.connection()
     found: dict[CounterKey, RowMapping] = {}
     for key in sorted(wanted):
-        parameters = dict(zip(("billable", "plan", "start", "end"), key, strict=True))
+        parameters = dict(zip(("billable", "plan", "start", "end", "trial"), key, strict=True))
         row = connection.execute(_COUNTER, parameters).mappings().first()
         if row is None:
-            billable, plan, start, end = key
+            billable, plan, start, end, trial = key
             zero = dict.fromkeys(TOTALS, 0)
             connection.execute(
                 insert_into(connection.dialect.name, counters)
                 .values(
                     billable_id=billable, plan_id=plan, period_start=start, period_end=end,
+                    is_trial=trial,
                     **zero, **wanted[key],
                 )
                 .on_conflict_do_nothing()

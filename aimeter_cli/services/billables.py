@@ -13,6 +13,7 @@ from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import Conflict, InvalidInput, NotFound
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import billables as repository
+from aimeter_cli.repositories.pending import pending_items
 from aimeter_cli.services.stripe_customers import set_customer
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -89,7 +90,8 @@ def _changed(
         billable.email = changes["email"] or None
     if "name" in changes:
         billable.name = changes["name"] or None
-    if "currency" in changes:
+    if "currency" in changes and changes["currency"] != billable.currency:
+        _check_currency(session, billable, changes["currency"])
         billable.currency = changes["currency"]
     session.add(billable)
     if "stripe_customer_id" in changes:
@@ -98,3 +100,18 @@ def _changed(
         set_customer(session, billable, customer, option=option, force=force, now=now)
     session.flush()
     return billable
+
+
+def _check_currency(session: Session, billable: Billable, currency: str | None) -> None:
+    """Stripe takes one currency per customer, as long as something is pending."""
+    other = [
+        item
+        for item in pending_items(session, billable.id)
+        if item.stripe_item_id is not None and item.currency != currency
+    ]
+    if other:
+        raise Conflict(
+            f"the currency of {billable.ref} cannot change while an invoice item in "
+            f"{other[0].currency} is pending at Stripe ({other[0].stripe_item_id})",
+            hint="Wait for its invoice.",
+        )

@@ -15,14 +15,19 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from aimeter_cli.domain.pricing import price_book
 from aimeter_cli.errors import ConfigurationError, InvalidInput
 from aimeter_cli.settings.table import ENV_PREFIX, ROWS, Row, Settings
 
 CONFIG_NAME = "aimeter.toml"
+_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
 _BY_KEY = {row.key: row for row in ROWS}
 _BY_VARIABLE = {row.variable: row for row in ROWS}
 _TABLES = {row.path: row for row in ROWS if row.is_table}
-_OUR_VARIABLES = {"AI_METERING_CONFIG"}
+_NO_EFFECT = frozenset(
+    ENV_PREFIX + name for name in ("AUTO_SYNC_STRIPE_IDS", "CREDIT_OVERDRAFT", "PRUNE_AFTER_DAYS")
+)
+"""Variables of the billing guide for what this version does not do: known, but without effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def load_settings(
         sources[key] = option
     values["database_url"] = _database_url(values.get("database_url", ""), sources, file)
     settings = Settings(**values)
-    _check_together(settings)
+    _check_together(settings, sources)
     return Loaded(settings, sources, file)
 
 
@@ -139,7 +144,7 @@ def _read_environment(
     for name, value in environ.items():
         row = _BY_VARIABLE.get(name)
         if row is None:
-            if name.startswith(ENV_PREFIX) and name not in _OUR_VARIABLES:
+            if name.startswith(ENV_PREFIX) and name not in _NO_EFFECT:
                 raise ConfigurationError(
                     f"{origin}: unknown variable {name}", hint=_did_you_mean(name)
                 )
@@ -165,7 +170,11 @@ def _dotenv(file: Path) -> Mapping[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    return {name: value for name, value in dotenv_values(file).items() if value is not None}
+    try:
+        found = dotenv_values(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: {error}") from None
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _parsed(row: Row, value: Any, place: str) -> Any:
@@ -196,11 +205,20 @@ def _database_url(value: str, sources: Mapping[str, str], file: Path | None) -> 
     return value
 
 
-def _check_together(settings: Settings) -> None:
+def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
+    try:
+        price_book(settings.prices, settings.currency)
+    except InvalidInput as error:
+        raise ConfigurationError(f"{sources['prices']}: {error.message}") from None
+    if settings.stripe_api_key and not _KEY.fullmatch(settings.stripe_api_key):
+        raise ConfigurationError(
+            f"{sources['stripe_api_key']}: this is no Stripe key",
+            hint="It starts with sk_test_, rk_test_, sk_live_ or rk_live_, without spaces.",
+        )
     if settings.lease_seconds < settings.stripe_timeout_seconds + 5:
         raise ConfigurationError(
-            f"lease_seconds ({settings.lease_seconds}) must be at least stripe_timeout_seconds + 5 "
-            f"({settings.stripe_timeout_seconds + 5})"
+            f"{sources['lease_seconds']}: lease_seconds ({settings.lease_seconds}) must be at "
+            f"least stripe_timeout_seconds + 5 ({settings.stripe_timeout_seconds + 5})"
         )
     if settings.stripe_api_key.startswith(("sk_live_", "rk_live_")) and not settings.stripe_live:
         raise ConfigurationError(

@@ -111,7 +111,7 @@ def _people(database: Database, count: int, token_limit: int) -> None:
         "currency": "usd", "token_limit": token_limit, "overage_behavior": "charge",
         "overage_price_per_1k_tokens": Decimal("0.02"),
     }  # fmt: skip
-    made = {"created_at": START, "updated_at": START}
+    made: dict[str, Any] = {"created_at": START, "updated_at": START}
     with database.write() as session:
         session.add(Plan(id=1, slug="pro", name="Pro", **terms, **made))
         session.flush()

@@ -93,7 +93,8 @@ class Story:
         run.show("cat >> aimeter.toml", configuration)
         (run.folder / ".env").write_text(f"STRIPE_API_KEY={KEY}\n", encoding="utf-8")
         run.show("cat > .env", f"STRIPE_API_KEY={KEY}")
-        run.run("rates", "set", "usd", "eur", "0.93", "--at", "2026-10-28", "--source", "bank")
+        run.run("rates", "set", "usd", "eur", "0.93", "--at", "2026-10-28", "--source", "bank",
+                *_ON_LAST_DAY)  # fmt: skip
         run.run("rates", "convert", "10", "usd", "eur", *_ON_LAST_DAY)
 
     def plans(self) -> None:
@@ -177,7 +178,7 @@ class Story:
         run.say(f"\n{LATECOMER.ref} has no Stripe customer yet, and holds up nobody:")
         account, subscription = self._ids[LATECOMER.ref]
         run.run("subscriptions", "set-stripe-ids", LATECOMER.ref,
-                "--customer", account, "--subscription", subscription)  # fmt: skip
+                "--customer", account, "--subscription", subscription, *_ON_LAST_DAY)  # fmt: skip
         run.run("sync-stripe-overages", *_LIMIT, *_ON_LAST_DAY)
         self._check_sums()
         run.say("\nA second sync finds nothing to send:")

@@ -119,5 +119,5 @@ START: dict[str, Any] = {
     "plan_id": 1, "is_live": True, "renews_at": None, "ends_at": None, "trial_ends_at": None,
     "grace_period_ends_at": None, "grace_invoice_id": None, "expired_at": None, "paused_at": None,
     "is_incomplete": False, "current_period_start": None, "current_period_end": None,
-    "stripe_updated_at": None, "meta": {},
+    "stripe_updated_at": None, "unpaid_invoices": {}, "cancellation_reason": None, "meta": {},
 }  # fmt: skip

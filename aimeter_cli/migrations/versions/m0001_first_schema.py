@@ -238,6 +238,7 @@ def upgrade() -> None:
         sa.Column("plan_id", sa.BigInteger(), nullable=False),
         sa.Column("period_start", sa.DateTime(timezone=True), nullable=False),
         sa.Column("period_end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_trial", sa.Boolean(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("token_limit", sa.BigInteger(), nullable=True),
         sa.Column("cost_limit", sa.BigInteger(), nullable=True),
@@ -261,7 +262,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint(
-            "billable_id", "plan_id", "period_start", "period_end", name="uq_counter"
+            "billable_id", "plan_id", "period_start", "period_end", "is_trial", name="uq_counter"
         ),
     )
     op.create_table(

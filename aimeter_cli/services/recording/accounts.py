@@ -65,7 +65,6 @@ class Account(NamedTuple):
     subscription_id: int
     counter: CounterKey
     is_metered: bool
-    in_trial: bool
 
 
 class Accounts:
@@ -100,12 +99,9 @@ class Accounts:
         for subscriber in subscribers:
             if covers(subscriber, moment):
                 period = metering_period(subscriber.rule, subscriber.period, moment)
-                account = Account(
-                    subscriber.id,
-                    (billable_id, subscriber.plan_id, period.start, period.end),
-                    subscriber.is_metered,
-                    in_trial(subscriber, moment),
-                )
+                trial = in_trial(subscriber, moment)
+                key = (billable_id, subscriber.plan_id, period.start, period.end, trial)
+                account = Account(subscriber.id, key, subscriber.is_metered)
                 changes = [unchanged_until(each, moment) for each in subscribers]
                 end = min([period.end, *(change for change in changes if change is not None)])
                 self._seen[billable_id] = (moment, end, account)
@@ -114,13 +110,14 @@ class Accounts:
 
     def new_terms(self, key: CounterKey) -> Mapping[str, Any]:
         """The terms that a counter begun now is pinned to (columns of ``ai_usage_counters``)."""
-        plan = self._plans[key[1]]
+        plan, settings = self._plans[key[1]], self._settings
+        usual = plan["overage_behavior"] or settings.overage_behavior
         return {
             "currency": plan["currency"],
             "token_limit": plan["token_limit"],
             "cost_limit": plan["cost_limit"],
             "request_limit": plan["request_limit"],
             "overage_price_per_1k_tokens": plan["overage_price_per_1k_tokens"],
-            "overage_markup": self._settings.overage_markup,
-            "overage_behavior": plan["overage_behavior"] or self._settings.overage_behavior,
+            "overage_markup": settings.overage_markup,
+            "overage_behavior": settings.trial_overage_behavior if key[4] else usual,
         }

@@ -201,7 +201,7 @@ class Batch:
             return entry
         entry.counter = counters[account.counter]
         self._convert(entry, entry.counter.row["currency"])
-        self._count(entry, account, entry.counter)
+        self._count(entry, entry.counter)
         return entry
 
     def _price(self, line: UsageLine) -> tuple[int | None, str]:
@@ -224,15 +224,14 @@ class Batch:
         entry.plan_cost = in_range(conversion.apply(entry.cost))
         entry.exchange = conversion.via
 
-    def _count(self, entry: _Entry, account: Account, counter: _Counter) -> None:
+    def _count(self, entry: _Entry, counter: _Counter) -> None:
         before, terms = counter.totals, counter.terms
         after = before.plus(terms, entry.line.total_tokens, entry.plan_cost or 0)
         for total in after:
             in_range(total)
         due = in_range(charge(terms, after)) if after.exceeds(terms) else 0
         increase, counter.due, counter.totals = due - counter.due, due, after
-        behavior = self._settings.trial_overage_behavior if account.in_trial else terms.behavior
-        if increase and behavior == "charge":
+        if increase and terms.behavior == "charge":
             entry.charge = increase
             entry.excess_tokens = after.excess_tokens(terms) - before.excess_tokens(terms)
 

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlmodel import Session
+
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.db.engine import Database
@@ -87,6 +89,7 @@ def run_sync(
         if here.paused_at is not None:
             reason = here.paused_reason or "no reason given"
             report.notices.append(f"sync is paused: {reason}; aimeter sync resume ends it")
+            _count_what_is_left(session, report, options)
             return report
     context = Context(database, settings, here.install_id, report.run_id, now, options.dry_run)
     _look_for_rates(context)
@@ -94,6 +97,17 @@ def run_sync(
     run.execute(advance)
     run.conclude()
     return report
+
+
+def _count_what_is_left(session: Session, report: Report, options: Options) -> None:
+    left = sendable.count_left(session, database_now(session), options.billable_id)
+    report.remaining = left.sendable
+    report.blocked = blocked(session, options.billable_id)
+    if left.waiting and left.next_try is not None:
+        report.notices.append(
+            f"{left.waiting} overage(s) wait for their next try, the first at "
+            f"{iso(left.next_try.replace(microsecond=0))}; --retry-now tries at once"
+        )
 
 
 def _look_for_rates(context: Context) -> None:
@@ -190,14 +204,7 @@ class _Run:
                     "aimeter overages list --status held"
                 )
         with context.database.read() as session:
-            left = sendable.count_left(session, database_now(session), self._options.billable_id)
-            report.remaining = left.sendable
-            if left.waiting and left.next_try is not None:
-                report.notices.append(
-                    f"{left.waiting} overage(s) wait for their next try, the first at "
-                    f"{iso(left.next_try.replace(microsecond=0))}; --retry-now tries at once"
-                )
-            report.blocked = blocked(session, self._options.billable_id)
+            _count_what_is_left(session, report, self._options)
         report.seconds = round(time.monotonic() - self._started, 3)
 
     def _chain(self, engine: Engine, chain: list[_Job]) -> int:

@@ -110,14 +110,21 @@ def test_only_the_behaviour_charge_charges_the_plans_before_the_configurations(
     assert counter(world).tokens == 2_000
 
 
-def test_a_trial_follows_its_own_behaviour_and_its_usage_counts(world: World) -> None:
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_a_trial_has_its_own_behaviour_and_counter_in_whatever_order_its_usages_arrive(
+    world: World, order: tuple[int, ...]
+) -> None:
     world.subscriber(
         plan=world.plan(), trial_ends_at=datetime(2026, 11, 10, tzinfo=UTC), **CUSTOMERLESS
     )
-    assert world.use(3_000, occurred_at="2026-11-05T00:00:00Z").charge == 0
-    after = world.use(1_000, occurred_at="2026-11-11T00:00:00Z")
-    assert after.charge == 20_000_000  # only what came after the trial
-    assert counter(world).tokens == 4_000
+    uses = [(5_000, "2026-11-05"), (500, "2026-11-11"), (5_000, "2026-11-12")]
+    for n in order:
+        tokens, day = uses[n]
+        world.use(tokens, occurred_at=f"{day}T00:00:00Z")
+    [overage] = world.overages
+    assert (overage.tokens, overage.amount) == (4_500, Decimal("0.09"))
+    counters = sorted((c.is_trial, c.tokens) for c in world.rows(UsageCounter))
+    assert counters == [(False, 5_500), (True, 5_000)]
 
 
 def test_without_a_subscription_usage_is_tracked_without_limit_or_charge(world: World) -> None:
