@@ -216,9 +216,10 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
             hint="It starts with sk_test_, rk_test_, sk_live_ or rk_live_, without spaces.",
         )
     if settings.lease_seconds < settings.stripe_timeout_seconds + 5:
+        places = {sources[key] for key in ("lease_seconds", "stripe_timeout_seconds")}
         raise ConfigurationError(
-            f"{sources['lease_seconds']}: lease_seconds ({settings.lease_seconds}) must be at "
-            f"least stripe_timeout_seconds + 5 ({settings.stripe_timeout_seconds + 5})"
+            f"{', '.join(sorted(places - {'default'}))}: lease_seconds ({settings.lease_seconds}) "
+            f"must be at least stripe_timeout_seconds + 5 ({settings.stripe_timeout_seconds + 5})"
         )
     if settings.stripe_api_key.startswith(("sk_live_", "rk_live_")) and not settings.stripe_live:
         raise ConfigurationError(

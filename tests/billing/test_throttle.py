@@ -23,19 +23,39 @@ def time() -> Time:
     return Time()
 
 
-def test_requests_are_spread_evenly_over_the_second(time: Time) -> None:
-    throttle = Throttle(20, clock=time.clock, sleep=time.sleep)
-    for _ in range(41):
+def times(throttle: Throttle, time: Time, count: int) -> list[float]:
+    taken = []
+    for _ in range(count):
         throttle.acquire()
-    assert time.now == pytest.approx(102.0)
+        taken.append(round(time.now - 100, 3))
+    return taken
 
 
-def test_an_idle_time_is_not_saved_up_for_a_burst(time: Time) -> None:
+def test_after_a_pause_a_few_go_at_once_and_the_others_are_spread_evenly(time: Time) -> None:
     throttle = Throttle(20, clock=time.clock, sleep=time.sleep)
-    time.now += 60
-    for _ in range(21):
-        throttle.acquire()
-    assert time.now == pytest.approx(161.0)
+    assert times(throttle, time, 8) == [0, 0, 0, 0, 0, 0.05, 0.1, 0.15]
+
+
+@pytest.mark.parametrize(("rate", "most"), [(1, 1), (4, 5), (20, 25), (100, 105)])
+def test_no_second_sees_more_than_the_rate_and_a_burst(time: Time, rate: int, most: int) -> None:
+    throttle = Throttle(rate, clock=time.clock, sleep=time.sleep)
+    taken = times(throttle, time, 3 * rate + 10)
+    assert max(sum(t <= s < t + 1 for s in taken) for t in taken) <= most
+
+
+def test_a_long_pause_saves_up_no_more_than_a_short_one(time: Time) -> None:
+    throttle = Throttle(20, clock=time.clock, sleep=time.sleep)
+    throttle.acquire()
+    time.now += 3600
+    assert times(throttle, time, 6)[-2:] == [3600, 3600.05]
+
+
+def test_a_turn_that_comes_too_late_is_not_taken(time: Time) -> None:
+    throttle = Throttle(1, clock=time.clock, sleep=time.sleep)
+    assert throttle.acquire(before=100.5)
+    assert not throttle.acquire(before=100.5)
+    assert time.now == 100  # nobody slept for it
+    assert throttle.acquire(before=101)
 
 
 def test_a_429_halves_the_rate_and_it_recovers_by_one_each_second(time: Time) -> None:

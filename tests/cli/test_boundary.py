@@ -69,7 +69,7 @@ def test_a_fault_of_ours_is_one_line_without_a_traceback(
 
 def test_its_traceback_holds_no_secrets(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aimeter_cli.services.plans.list_plans", _broken)
-    done = cli("plans", "list", "--verbose", env={"STRIPE_API_KEY": "KeyError-no-shape"})
+    done = cli("plans", "list", "--verbose", env={"STRIPE_API_KEY": "sk_test_of_no_usual_shape"})
     assert "Traceback (most recent call last)" in done.err
     assert "*** at postgresql://u:***@h/d" in done.err
     assert "4eC39" not in done.err

@@ -158,3 +158,8 @@ def test_a_password_is_not_shown(any_database: Database) -> None:
     hidden = Database("postgresql+psycopg://me:hunter22@127.0.0.1/x")
     assert hidden.safe_url == "postgresql+psycopg://me:***@127.0.0.1/x"
     hidden.dispose()
+
+
+def test_a_url_with_a_bad_port_is_an_error_of_the_configuration() -> None:
+    with pytest.raises(ConfigurationError, match="is not a database URL"):
+        Database("postgresql+psycopg://u@h:port/d")

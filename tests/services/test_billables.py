@@ -16,6 +16,7 @@ from aimeter_cli.services.billables import (
     show_billable,
     update_billable,
 )
+from aimeter_cli.settings.table import Settings
 from tests.conftest import Clock
 from tests.services.world_of_plans import OTHER, USER
 
@@ -97,3 +98,22 @@ def test_a_list_can_be_cut_short(database: Database, clock: Clock) -> None:
     for number in range(3):
         create_billable(database, BillableRef("user", str(number)), {}, now=clock())
     assert [billable.ref for billable in list_billables(database, 2)] == ["user:0", "user:1"]
+
+
+def test_a_pending_item_keeps_its_customers_currency(database: Database, clock: Clock) -> None:
+    from typing import cast
+
+    from aimeter_cli.sandbox.client import SandboxControl
+    from tests.billing.ledger_driver import LedgerDriver
+    from tests.support.world import World
+
+    settings = Settings(billing_driver="tests.billing.ledger_driver.LedgerDriver")
+    world = World(database, cast(SandboxControl, None), settings)
+    assert isinstance(world.driver, LedgerDriver)
+    world.subscriber("user:42", plan=world.plan(), customer="cus_1")
+    world.use(501_000)
+    assert world.sync().synced == 1
+    ref = BillableRef.parse("user:42")
+    with pytest.raises(Conflict, match="currency of user:42 cannot change while"):
+        update_billable(database, ref, {"currency": "eur"}, now=clock())
+    assert update_billable(database, ref, {"currency": "usd"}, now=clock()).currency == "usd"

@@ -205,7 +205,20 @@ FAULTS: list[tuple[dict[str, Any], str, str | None]] = [
     ({"environ": {"AI_METERING_PRICES": "{"}}, "AI_METERING_PRICES: expected a JSON object", None),
     (
         {"toml": "lease_seconds = 20"},
-        ("lease_seconds (20) must be at least stripe_timeout_seconds + 5 (25)"),
+        (
+            "{folder}/aimeter.toml:1: lease_seconds (20) must be at least "
+            "stripe_timeout_seconds + 5 (25)"
+        ),
+        None,
+    ),
+    (
+        {"environ": {"STRIPE_API_KEY": "sk_test_x\ncanary"}},
+        "environment STRIPE_API_KEY: this is no Stripe key",
+        "It starts with sk_test_, rk_test_, sk_live_ or rk_live_, without spaces.",
+    ),
+    (
+        {"toml": '[prices.openai.m]\ninput_per_1m = "-1"'},
+        '{folder}/aimeter.toml:1: prices.openai."m".input_per_1m: a price cannot be negative',
         None,
     ),
     (
@@ -240,3 +253,17 @@ def test_secrets_are_in_no_representation(tmp_path: Path) -> None:
     loaded = _load(tmp_path, environ={"STRIPE_API_KEY": "sk_test_secret"})
     assert loaded.settings.stripe_api_key == "sk_test_secret"
     assert "sk_test_secret" not in repr(loaded)
+
+
+@pytest.mark.parametrize("name", ["AUTO_SYNC_STRIPE_IDS", "CREDIT_OVERDRAFT", "PRUNE_AFTER_DAYS"])
+def test_the_guides_variables_for_what_is_not_there_yet_are_known(
+    name: str, tmp_path: Path
+) -> None:
+    plain = _load(tmp_path)
+    assert _load(tmp_path, environ={f"AI_METERING_{name}": "1"}) == plain
+
+
+def test_a_dotenv_that_is_no_text_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"STRIPE_API_KEY=\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"\.env: .*can't decode"):
+        _load(tmp_path)

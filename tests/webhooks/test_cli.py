@@ -17,7 +17,7 @@ File          Event                                         Type                
 events.jsonl  {RENEWED}  customer.subscription.updated  processed  -
 events.jsonl  {FAILED}                 invoice.payment_failed         processed  -
 
-Event                                         Table               Id  Field                 Before    After
+Event                                         Table               ID  Field                 Before    After
 {RENEWED}  ai_subscriptions     1  renews_at             -         2027-01-01T00:00:00Z
 {RENEWED}  ai_subscriptions     1  current_period_start  -         2026-12-01T00:00:00Z
 {RENEWED}  ai_subscriptions     1  current_period_end    -         2027-01-01T00:00:00Z

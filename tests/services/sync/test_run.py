@@ -216,7 +216,7 @@ def test_a_paused_sync_says_so_and_sends_nothing(world: World) -> None:
     world.use(501_000)
     pause(world.database, "moving house", now=NOW)
     report = world.sync()
-    assert (report.selected, report.exit_code) == (0, 0)
+    assert (report.selected, report.remaining, report.exit_code) == (0, 1, 0)
     assert report.notices == ["sync is paused: moving house; aimeter sync resume ends it"]
     assert world.charged() == []
 
