@@ -70,6 +70,11 @@ def known_keys(session: Session, keys: Sequence[str]) -> dict[str, RowMapping]:
     return {row["idempotency_key"]: row for row in rows}
 
 
+def others_may_write(session: Session) -> bool:
+    """Whether other writers go on while this transaction does. On SQLite it holds the one lock."""
+    return session.connection().dialect.name != "sqlite"
+
+
 def time_storage(session: Session) -> Callable[[str], str]:
     """How the driver of this database takes a time in UTC, ``2026-10-31T12:00:00[.000000]Z``."""
     return _sqlite_time if session.connection().dialect.name == "sqlite" else str

@@ -53,6 +53,8 @@ class _Counter:
     """A locked counter while a batch is added to it. ``due``: the charge of its totals."""
 
     row: RowMapping
+    id: int
+    currency: str
     terms: Terms
     totals: Totals
     before: Totals
@@ -76,7 +78,8 @@ class _Counter:
             to_nanos(row["excess_token_cost"]),
             to_nanos(row["excess_request_cost"]),
         )
-        return cls(row, terms, totals, totals, charge(terms, totals))
+        due = charge(terms, totals)
+        return cls(row, row["id"], row["currency"], terms, totals, totals, due)
 
     def standing(self) -> tuple[bool, int | None]:
         """Whether the plan is exceeded, and how many tokens it still covers."""
@@ -132,10 +135,11 @@ class Batch:
         added: dict[str, Recorded] = {}
         if fresh:
             placed, counters = self._place(fresh)
-            if counters:  # who waited for one may find that its holder recorded the same keys
+            if counters and repo.others_may_write(self._session):
+                # Who waited for a counter may find that its holder recorded the same keys.
                 stored |= repo.known_keys(self._session, list(fresh))
-            unknown = {key: line for key, line in fresh.items() if key not in stored}
-            added = self._add(unknown, placed, counters)
+                fresh = {key: line for key, line in fresh.items() if key not in stored}
+            added = self._add(fresh, placed, counters)
         results: list[Recorded] = []
         for line in lines:
             key = str(line.key)
@@ -180,7 +184,7 @@ class Batch:
             self._charge(entries)
             self._insert(entries)
             self._update(counters.values())
-        standings = {counter.row["id"]: counter.standing() for counter in counters.values()}
+        standings = {counter.id: counter.standing() for counter in counters.values()}
         return refused | {entry.key: _recorded(entry, standings) for entry in entries}
 
     def _entry(
@@ -199,9 +203,12 @@ class Batch:
         if not account.is_metered:
             entry.state = "unpaid" if cost is not None else "unpriced"
             return entry
-        entry.counter = counters[account.counter]
-        self._convert(entry, entry.counter.row["currency"])
-        self._count(entry, entry.counter)
+        counter = entry.counter = counters[account.counter]
+        if cost is None or currency == counter.currency:
+            entry.plan_cost = cost
+        else:
+            self._convert(entry, cost, counter.currency)
+        self._count(entry, counter)
         return entry
 
     def _price(self, line: UsageLine) -> tuple[int | None, str]:
@@ -212,23 +219,19 @@ class Batch:
             return None, line.currency or self._settings.currency
         return price.cost(line.tokens), price.currency
 
-    def _convert(self, entry: _Entry, currency: str) -> None:
-        if entry.cost is None or entry.currency == currency:
-            entry.plan_cost = entry.cost
-            return
+    def _convert(self, entry: _Entry, cost: int, currency: str) -> None:
         try:
             conversion = self._exchange.conversion(entry.currency, currency, entry.line.occurred_at)
         except NoRate:
             entry.state = "needs_rate"
             return
-        entry.plan_cost = in_range(conversion.apply(entry.cost))
+        entry.plan_cost = in_range(conversion.apply(cost))
         entry.exchange = conversion.via
 
     def _count(self, entry: _Entry, counter: _Counter) -> None:
         before, terms = counter.totals, counter.terms
         after = before.plus(terms, entry.line.total_tokens, entry.plan_cost or 0)
-        for total in after:
-            in_range(total)
+        in_range(max(after))
         due = in_range(charge(terms, after)) if after.exceeds(terms) else 0
         increase, counter.due, counter.totals = due - counter.due, due, after
         if increase and terms.behavior == "charge":
@@ -240,7 +243,7 @@ class Batch:
         groups: dict[tuple[int, int], list[_Entry]] = {}
         for entry in entries:
             if entry.charge and entry.counter is not None and entry.account is not None:
-                group = (entry.counter.row["id"], entry.account.subscription_id)
+                group = (entry.counter.id, entry.account.subscription_id)
                 groups.setdefault(group, []).append(entry)
         for (counter_id, subscription_id), group_of in sorted(groups.items()):
             counter = group_of[0].counter
@@ -270,7 +273,7 @@ class Batch:
                 entry.line.fingerprint,
                 self._billables[entry.line.billable],
                 entry.account.subscription_id if entry.account else None,
-                entry.counter.row["id"] if entry.counter else None,
+                entry.counter.id if entry.counter else None,
                 entry.overage_id,
                 entry.line.provider,
                 entry.line.model,
@@ -316,7 +319,7 @@ def _repeat(key: str, line: UsageLine, row: RowMapping) -> Recorded:
 
 def _recorded(entry: _Entry, standings: dict[int, tuple[bool, int | None]]) -> Recorded:
     """``standings``: of each counter, after the whole batch."""
-    beyond, left = standings[entry.counter.row["id"]] if entry.counter else (False, None)
+    beyond, left = standings[entry.counter.id] if entry.counter else (False, None)
     return Recorded(
         entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left
     )

@@ -26,7 +26,6 @@ from aimeter_cli.domain.usage import (
     usage_line,
 )
 from aimeter_cli.errors import AimeterError, InvalidInput
-from aimeter_cli.services.recording.batch import Recorded
 from aimeter_cli.services.recording.record import Recorder
 
 BATCH = 5000
@@ -135,28 +134,24 @@ def _flush(
     """Record a batch. False: stop, a key was used for another usage."""
     results = recorder.record([line for _, line in batch], now=now, dry_run=report.dry_run)
     for (number, line), recorded in zip(batch, results, strict=True):
-        _tally(report, number, line, recorded)
+        if recorded.is_new:
+            report.recorded += 1
+            if recorded.charge:
+                report.charged += 1
+                report.billables.add(line.billable)
+            if recorded.state != "priced":
+                report.unpriced += recorded.state == "unpriced"
+                report.needs_rate += recorded.state == "needs_rate"
+        elif recorded.refusal is not None:
+            report.refuse(number, recorded.refusal)
+        elif recorded.conflict:
+            told = f"idempotency_key: {recorded.key!r} was used for another usage"
+            report.refuse(number, told)
+        else:
+            report.repeated += 1
     if on_error == "stop" and any(each.conflict or each.refusal for each in results):
         report.stopped = True
     return not report.stopped
-
-
-def _tally(report: ImportReport, number: int, line: UsageLine, recorded: Recorded) -> None:
-    if recorded.refusal is not None:
-        report.refuse(number, recorded.refusal)
-        return
-    if recorded.conflict:
-        report.refuse(number, f"idempotency_key: {recorded.key!r} was used for another usage")
-        return
-    if not recorded.is_new:
-        report.repeated += 1
-        return
-    report.recorded += 1
-    report.unpriced += recorded.state == "unpriced"
-    report.needs_rate += recorded.state == "needs_rate"
-    if recorded.charge:
-        report.charged += 1
-        report.billables.add(line.billable)
 
 
 def _jsonl(source: TextIO) -> Iterator[tuple[int, Mapping[str, object] | str]]:
