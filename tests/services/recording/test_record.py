@@ -347,3 +347,30 @@ def test_one_absurd_line_is_refused_and_the_others_are_kept(world: World) -> Non
     assert [each.is_new for each in recorded] == [True, False, True]
     assert "beyond the largest amount" in str(recorded[1].refusal)
     assert (world.overages[0].tokens, counter(world).tokens) == (2_000, 3_000)
+
+
+def test_a_batch_charges_every_billable_of_its_own_and_links_its_usages(any_world: World) -> None:
+    plan = any_world.plan()
+    refs = ["user:1", "user:2", "user:3"]
+    for ref in refs:
+        any_world.subscriber(ref, plan=plan, **CUSTOMERLESS)
+    lines = [
+        usage_line({
+            "billable": ref, "provider": "p", "model": "m", "input_tokens": 1000 * (n + 2),
+            "cost": "0", "idempotency_key": f"{ref}-{day}",
+            "occurred_at": f"2026-11-{day:02d}T00:00:00Z",
+        })
+        for day in (3, 4)
+        for n, ref in enumerate(refs)
+    ]  # fmt: skip
+    Recorder(any_world.database, any_world.settings, {}).record(lines, now=any_world.now)
+    charged = {o.billable_id: (o.tokens, o.amount, o.id) for o in any_world.overages}
+    assert {key: value[:2] for key, value in charged.items()} == {
+        1: (3_000, Decimal("0.06")),
+        2: (5_000, Decimal("0.10")),
+        3: (7_000, Decimal("0.14")),
+    }
+    usages = any_world.rows(Usage)
+    assert all(usage.overage_id == charged[usage.billable_id][2] for usage in usages)
+    for billable, (_, amount, _) in charged.items():
+        assert sum(u.charge for u in usages if u.billable_id == billable) == amount
