@@ -244,7 +244,7 @@ def cli_process(isolated: Path) -> Cli:
     return run
 
 
-_SANDBOX_DEFAULTS = {
+SANDBOX_DEFAULTS = {
     "rate_limit": None,
     "latency_ms": 0,
     "key_retention": 86_400,
@@ -269,6 +269,6 @@ def sandbox(sandbox_process: SandboxControl) -> Iterator[SandboxControl]:
 
     sandbox_process.wait_until_settled()
     sandbox_process.reset()
-    sandbox_process.set(**_SANDBOX_DEFAULTS)
+    sandbox_process.set(**SANDBOX_DEFAULTS)
     yield sandbox_process
     assert check_ledger(sandbox_process) == []

@@ -8,15 +8,8 @@ import stripe
 
 from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.sandbox.process import running
+from tests.conftest import SANDBOX_DEFAULTS
 from tests.sandbox.http_calls import Calls
-
-DEFAULTS = {
-    "rate_limit": None,
-    "latency_ms": 0,
-    "key_retention": 86_400,
-    "lock_timeout": "off",
-    "replay_header": True,
-}
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +23,7 @@ def sandbox(process: SandboxControl) -> SandboxControl:
     """The sandbox, empty, with its default settings."""
     process.wait_until_settled()
     process.reset()
-    process.set(**DEFAULTS)
+    process.set(**SANDBOX_DEFAULTS)
     return process
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.billing.registry import make_driver
@@ -171,9 +171,6 @@ class World:
     def execute(self, statement: str, **values: Any) -> None:
         with self.database.write() as session:
             session.connection().execute(text(statement), values)
-
-    def in_session(self) -> Session:
-        return Session(self.database.engine)
 
 
 __all__ = ["NOW", "START", "World", "sandbox_settings"]

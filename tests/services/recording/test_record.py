@@ -374,3 +374,45 @@ def test_a_batch_charges_every_billable_of_its_own_and_links_its_usages(any_worl
     assert all(usage.overage_id == charged[usage.billable_id][2] for usage in usages)
     for billable, (_, amount, _) in charged.items():
         assert sum(u.charge for u in usages if u.billable_id == billable) == amount
+
+
+def test_who_waited_for_a_counter_finds_what_its_holder_recorded(
+    pg_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a second try: the keys are read again once the counter is ours."""
+    import threading
+    import time
+    from typing import cast
+
+    from aimeter_cli.sandbox.client import SandboxControl
+    from aimeter_cli.services.recording import record
+    from aimeter_cli.services.recording.batch import Batch
+    from tests.support.world import sandbox_settings
+
+    monkeypatch.setattr(record, "_RACES", 1)
+    world = World(pg_database, cast(SandboxControl, None), sandbox_settings("http://127.0.0.1:9"))
+    world.subscriber(plan=world.plan(), **CUSTOMERLESS)
+    world.use(1)  # the counter is there
+    line = usage_line({
+        "billable": "user:42", "provider": "p", "model": "m", "input_tokens": 5_000, "cost": "0",
+        "idempotency_key": "shared", "occurred_at": "2026-11-10T00:00:00Z",
+    })  # fmt: skip
+    found: list[bool] = []
+
+    def second() -> None:
+        recorder = Recorder(pg_database, world.settings, {})
+        found.append(recorder.record_one(line, now=world.now).is_new)
+
+    thread = threading.Thread(target=second)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with pg_database.write() as session:
+        Batch(session, world.settings, {}, {}, world.now).record([line])
+        thread.start()
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            with pg_database.read() as other:
+                if other.connection().execute(waiting).scalar_one():
+                    break
+    thread.join(20)
+    assert found == [False]
+    assert counter(world).tokens == 5_001

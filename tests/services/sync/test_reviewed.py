@@ -452,3 +452,15 @@ def test_a_difference_found_when_an_item_closes_is_told(world: World) -> None:
         f"{item['id']} was closed with a difference: -10.00 USD goes to the customer's next item"
     ]
     assert world.items[0].carry_out == Decimal(-10)
+
+
+def test_an_item_that_is_leaving_ends_only_once_nothing_is_charged_on_it() -> None:
+    from aimeter_cli.services.sync.target import closed_empty
+
+    def ends(*, is_leaving: bool, confirmed_minor: int) -> bool:
+        item = {"is_leaving": is_leaving, "confirmed_minor": confirmed_minor}
+        return bool(closed_empty(item))  # type: ignore[arg-type]
+
+    assert ends(is_leaving=True, confirmed_minor=0)
+    assert not ends(is_leaving=True, confirmed_minor=1200)
+    assert not ends(is_leaving=False, confirmed_minor=0)
