@@ -11,6 +11,10 @@ from aimeter_cli.models.columns import moment
 
 
 class Installation(SQLModel, table=True):
+    """``stripe_*`` say whose account the rows were made with; ``stripe_key_hash`` is that of the
+    key for which Stripe said so. ``restored_at`` and ``restores``: when and how often an older
+    backup took this database's place."""
+
     __tablename__ = "ai_installation"
     __table_args__ = (CheckConstraint("id = 1", name="one_installation"),)
 
@@ -21,3 +25,6 @@ class Installation(SQLModel, table=True):
     paused_reason: str | None = None
     stripe_account: str | None = None
     stripe_livemode: bool | None = None
+    stripe_key_hash: str | None = None
+    restored_at: datetime | None = moment(nullable=True)
+    restores: int = 0

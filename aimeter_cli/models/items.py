@@ -12,12 +12,14 @@ from aimeter_cli.db.types import Nanos
 from aimeter_cli.models.columns import moment, partial_index, primary_key, reference
 
 STATUSES = ("idle", "sending", "unknown", "failed", "held", "closed")
+KINDS = ("create", "update", "create_invoice", "add_lines", "finalize")
 
 _LIVE = "status <> 'closed'"
 _DUE = "status IN ('sending', 'unknown')"
 _DIRTY = "status = 'idle' AND is_dirty"
 _CARRY = "status = 'closed' AND carried_to_id IS NULL AND carry_out <> 0"
 _PENDING = "status = 'idle' AND stripe_item_id IS NOT NULL"
+_INVOICED = "final_invoice_id IS NOT NULL"
 
 
 class InvoiceItem(SQLModel, table=True):
@@ -28,6 +30,7 @@ class InvoiceItem(SQLModel, table=True):
     (:class:`aimeter_cli.domain.sync.Step`). ``is_dirty``: its overages changed, the amount must be
     set anew. ``may_overwrite``: an operator released it after a person changed it at Stripe.
     ``is_leaving``: its overages moved to another customer; it closes once it is set to 0.
+    ``final_invoice_id``: the invoice that we make for it, because its subscription has ended.
     """
 
     __tablename__ = "ai_invoice_items"
@@ -48,6 +51,7 @@ class InvoiceItem(SQLModel, table=True):
         partial_index("ix_item_pending", "period_end", where=_PENDING),
         partial_index("ix_item_carry", "billable_id", "currency", where=_CARRY),
         Index("ix_item_carried_to", "carried_to_id"),
+        partial_index("ix_item_final_invoice", "final_invoice_id", where=_INVOICED),
     )  # fmt: skip
 
     id: int = primary_key()
@@ -66,6 +70,7 @@ class InvoiceItem(SQLModel, table=True):
     stripe_customer_id: str | None = None
     stripe_item_id: str | None = Field(default=None, unique=True)
     stripe_invoice_id: str | None = None
+    final_invoice_id: int | None = reference("ai_final_invoices.id", nullable=True)
     version: int = 0
     generation: int = 0
     target_minor: int = Field(default=0, sa_type=BigInteger)
@@ -87,16 +92,22 @@ class InvoiceItem(SQLModel, table=True):
 
 
 class SyncAttempt(SQLModel, table=True):
-    """One request to Stripe, written down, byte for byte, before it is sent."""
+    """One request to Stripe, written down, byte for byte, before it is sent.
+
+    Of an invoice item, or of a final invoice; then ``version`` is the number of its phase.
+    """
 
     __tablename__ = "ai_sync_attempts"
     __table_args__ = (
         UniqueConstraint("item_id", "version", "generation", name="uq_attempt"),
-        CheckConstraint("kind IN ('create', 'update')", name="attempt_kind"),
+        UniqueConstraint("final_invoice_id", "version", "generation", name="uq_final_attempt"),
+        CheckConstraint(f"kind IN {KINDS}", name="attempt_kind"),
+        CheckConstraint("(item_id IS NULL) <> (final_invoice_id IS NULL)", name="attempt_of_one"),
     )
 
     id: int = primary_key()
-    item_id: int = reference("ai_invoice_items.id")
+    item_id: int | None = reference("ai_invoice_items.id", nullable=True)
+    final_invoice_id: int | None = reference("ai_final_invoices.id", nullable=True)
     run_id: str
     version: int
     generation: int

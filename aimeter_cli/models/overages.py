@@ -25,7 +25,8 @@ _UNSYNCED = "status NOT IN ('carried', 'synced', 'waived')"
 
 class Overage(SQLModel, table=True):
     """``amount`` is in the plan's ``currency``; ``charge_amount`` in that of the Stripe customer,
-    set once with its rate when the row is claimed for an invoice item."""
+    set once with its rate when the row is claimed for an invoice item. ``run_id`` is the sync that
+    dealt with it last; ``released_at``: an operator has agreed to charge it, guards let it pass."""
 
     __tablename__ = "ai_overages"
     __table_args__ = (
@@ -44,6 +45,7 @@ class Overage(SQLModel, table=True):
         partial_index(
             "ix_overage_external", "external_item_id", where="external_item_id IS NOT NULL"
         ),
+        partial_index("ix_overage_run", "run_id", where="run_id IS NOT NULL"),
         Index("ix_overage_item", "item_id"),
         Index("ix_overage_billable", "billable_id", "period_start"),
     )  # fmt: skip
@@ -66,6 +68,8 @@ class Overage(SQLModel, table=True):
     item_id: int | None = reference("ai_invoice_items.id", nullable=True)
     in_version: int | None = None
     external_item_id: str | None = None
+    run_id: str | None = None
+    released_at: datetime | None = moment(nullable=True)
     attempts: int = 0
     last_error: str | None = None
     synced_at: datetime | None = moment(nullable=True)

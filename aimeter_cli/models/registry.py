@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 from aimeter_cli.models import (
     billables,
     domain_events,
+    final_invoices,
     installation,
     items,
     job_runs,
@@ -29,6 +30,7 @@ __all__ = [
     "METADATA",
     "billables",
     "domain_events",
+    "final_invoices",
     "installation",
     "items",
     "job_runs",
