@@ -1,1 +1,1 @@
-"""Billing drivers: who puts an overage on an invoice. Only ``stripe.py`` imports ``stripe``."""
+"""Billing drivers: who puts an overage on an invoice. Only ``stripe`` here imports ``stripe``."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from aimeter_cli.domain.sync import Answer
 
@@ -31,6 +31,21 @@ class ItemRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceRequest:
+    """One step of a final invoice, as it was written down before sending.
+
+    ``params`` are those of Stripe's call: of a create ``customer``, ``currency``, ``metadata`` and
+    more, of add_lines ``lines``, of finalize ``auto_advance``; the last two name ``invoice_id``.
+    """
+
+    kind: Literal["create_invoice", "add_lines", "finalize"]
+    params: Mapping[str, Any]
+    idempotency_key: str
+    invoice_id: str | None = None
+    send_before: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What came back. ``reason`` is safe to show; ``retry_after`` is in seconds.
 
@@ -45,11 +60,12 @@ class Reply:
     retry_after: float | None = None
     unreachable: bool = False
     rate_limited: bool = False
+    invoice_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """An invoice item as the other side has it.
+    """An invoice item as the other side has it; ``amount_minor`` is before tax.
 
     ``version`` is our ``aimeter_version`` in its metadata. Where ``is_closed``, the item was read
     after its invoice was known to be closed, so that ``amount_minor`` is final.
@@ -61,13 +77,31 @@ class ItemView:
     is_closed: bool
     invoice_id: str | None = None
     request_id: str | None = None
+    currency: str | None = None
+    customer_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str | None:
+        """``<install id>:<item id>``, by which we know it as ours."""
+        return self.metadata.get("aimeter_item")
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """An invoice as the other side has it; ``is_closed``: no longer a draft."""
+
+    invoice_id: str
+    is_closed: bool
+    status: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose account a key belongs to."""
+    """Whose account a key belongs to; ``account_id`` None: the key may not ask."""
 
-    account_id: str
+    account_id: str | None
     livemode: bool
     name: str | None = None
 
@@ -104,3 +138,31 @@ class BillingDriver(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class InvoicingDriver(BillingDriver, Protocol):
+    """A driver that can also invoice what no other invoice will take, and list what is ours.
+
+    Without these a final invoice is left to the operator, and ``audit --remote`` is refused.
+    """
+
+    def send_invoice(self, request: InvoiceRequest) -> Reply:
+        """Execute the step under its idempotency key; ``invoice_id`` of the reply is Stripe's."""
+        ...
+
+    def read_invoice(self, invoice_id: str) -> InvoiceView | Reply:
+        """The invoice; a Reply with GONE, UNREADABLE or MISCONFIGURED where there is none."""
+        ...
+
+    def find_invoices(
+        self, customer_id: str, tag: str, created_since: int
+    ) -> Sequence[InvoiceView] | Reply:
+        """The customer's invoices whose ``aimeter_invoice`` is ``tag``."""
+        ...
+
+    def ours(
+        self, install_id: str, created_since: int, customer_id: str | None = None
+    ) -> Sequence[ItemView] | Reply:
+        """Every item of the installation, of one customer or of all, oldest last."""
+        ...

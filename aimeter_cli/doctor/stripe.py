@@ -35,5 +35,11 @@ def account(app: App) -> Iterator[Check]:
         return
     found = app.driver.account()
     named = f" ({found.name})" if found.name else ""
+    if found.account_id is None:
+        yield Check(
+            "stripe account", "warning", "the key may not ask whose account it belongs to",
+            "Only its mode, test or live, is checked before overages are sent.",
+        )  # fmt: skip
+        return
     at = app.settings.stripe_api_base or "api.stripe.com"
     yield Check("stripe account", "ok", f"{found.account_id}{named} at {at}")

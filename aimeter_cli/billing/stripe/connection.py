@@ -1,22 +1,20 @@
-"""Stripe's invoice items. The only module that imports ``stripe``.
+"""One shared client, and what its answers mean.
 
-Source: STRIPE.md; Stripe, "Idempotent requests", "Error handling", "Invoice items". The package
-never retries for us (``max_network_retries=0``): it ignores Retry-After, and a retry is a decision
-of the state machine.
+Source: STRIPE.md; Stripe, "Idempotent requests", "Error handling". The package never retries for us
+(``max_network_retries=0``): it ignores Retry-After, and a retry is a decision of the state machine.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aimeter_cli.billing.base import Account, ItemRequest, ItemView, Reply
+from aimeter_cli.billing.base import Reply
 from aimeter_cli.billing.throttle import Throttle
 from aimeter_cli.domain.sync import Answer
-from aimeter_cli.errors import AimeterError, ConfigurationError
+from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.settings.table import Settings
 
 if TYPE_CHECKING:
@@ -24,13 +22,11 @@ if TYPE_CHECKING:
     import stripe
 
 _CONNECT_SECONDS = 5
-_PAGE = 100
+PAGE = 100
 
 
-class StripeDriver:
+class Connection:
     """Talks to Stripe through one shared client, at most so many requests a second."""
-
-    name = "stripe"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,115 +34,18 @@ class StripeDriver:
         self._shared: stripe.StripeClient | None = None
         self._lock = threading.Lock()
 
-    @property
-    def livemode(self) -> bool:
-        return self._settings.stripe_api_key.startswith(("sk_live_", "rk_live_"))
-
     def ensure_ready(self) -> None:
+        """Raises ConfigurationError without a key."""
         if not self._settings.stripe_api_key:
             raise ConfigurationError(
                 "STRIPE_API_KEY is not set",
                 hint="Put it into the environment or .env; it starts with sk_test_ or rk_test_.",
             )
 
-    def account(self) -> Account:
-        _, found = self._call(lambda client: client.v1.accounts.retrieve_current())
-        if isinstance(found, Reply):
-            if found.answer is Answer.MISCONFIGURED:
-                raise ConfigurationError(
-                    f"Stripe refuses the request: {found.reason}",
-                    hint="Check STRIPE_API_KEY and STRIPE_API_BASE.",
-                )
-            raise AimeterError(f"Stripe cannot be asked for the account: {found.reason}")
-        if not isinstance(found.get("id"), str):
-            raise AimeterError("what answers at STRIPE_API_BASE is not Stripe")
-        name = (found.get("settings") or {}).get("dashboard", {}).get("display_name")
-        return Account(found["id"], self.livemode, name)
-
-    def send(self, request: ItemRequest) -> Reply:
-        params: Any = dict(request.params)
-        options: Any = {"idempotency_key": request.idempotency_key}
-        if request.kind == "create":
-            _, found = self._call(
-                lambda client: client.v1.invoice_items.create(params, options),
-                request.send_before,
-            )
-        else:
-            item_id = str(request.item_id)
-            _, found = self._call(
-                lambda client: client.v1.invoice_items.update(item_id, params, options),
-                request.send_before,
-            )
-        if isinstance(found, Reply):
-            return found
-        if not _is_item(found):
-            return Reply(Answer.LOST, reason="the answer is no invoice item")
-        return Reply(Answer.DONE, found["id"], found["amount"], request_id=found.get("_request_id"))
-
-    def read(self, item_id: str) -> ItemView | Reply:
-        found = self._get_item(item_id)
-        if isinstance(found, Reply):
-            return found
-        closed = self._is_closed(found)
-        if isinstance(closed, Reply):
-            return closed
-        if closed:  # once more: an update may have landed before the invoice was closed
-            found = self._get_item(item_id)
-            if isinstance(found, Reply):
-                return found
-        return _view(found, is_closed=closed)
-
-    def find(self, customer_id: str, tag: str, created_since: int) -> Sequence[ItemView] | Reply:
-        views: list[ItemView] = []
-        params: dict[str, Any] = {
-            "customer": customer_id,
-            "limit": _PAGE,
-            "created": {"gte": created_since},
-        }
-        while True:
-            status, page = self._call(partial(_list_items, params=dict(params)))
-            if isinstance(page, Reply):
-                missing = status in (400, 404) and page.answer is Answer.REFUSED
-                return [] if missing and "customer" in (page.reason or "") else _unreadable(page)
-            if not isinstance(page.get("data"), list) or "has_more" not in page:
-                return Reply(Answer.UNREADABLE, reason="the answer is no list of invoice items")
-            for item in page["data"]:
-                if (item.get("metadata") or {}).get("aimeter_item") == tag:
-                    closed = self._is_closed(item)
-                    if isinstance(closed, Reply):
-                        return closed
-                    views.append(_view(item, is_closed=closed))
-            if not page["has_more"]:
-                return views
-            params["starting_after"] = page["data"][-1]["id"]
-
     def close(self) -> None:
         if self._shared is not None:
             self._session.close()
             self._shared = None
-
-    def _get_item(self, item_id: str) -> dict[str, Any] | Reply:
-        status, found = self._call(lambda client: client.v1.invoice_items.retrieve(item_id))
-        if isinstance(found, Reply):
-            if status == 404 and found.answer is Answer.REFUSED:
-                return Reply(Answer.GONE, reason="deleted at Stripe", request_id=found.request_id)
-            return _unreadable(found)
-        if found.get("deleted"):
-            return Reply(Answer.GONE, reason="deleted at Stripe")
-        if not _is_item(found):
-            return Reply(Answer.UNREADABLE, reason="the answer is no invoice item")
-        return found
-
-    def _is_closed(self, item: Mapping[str, Any]) -> bool | Reply:
-        invoice = item.get("invoice")
-        if not invoice:
-            return False
-        _, found = self._call(lambda client: client.v1.invoices.retrieve(str(invoice)))
-        if isinstance(found, Reply):
-            return _unreadable(found)
-        if not isinstance(found.get("status"), str):
-            return Reply(Answer.UNREADABLE, reason="the answer is no invoice")
-        return bool(found["status"] != "draft")
 
     def _client(self) -> stripe.StripeClient:
         with self._lock:
@@ -165,7 +64,7 @@ class StripeDriver:
                 )
             return self._shared
 
-    def _call(
+    def call(
         self, request: Callable[[stripe.StripeClient], Any], before: float = math.inf
     ) -> tuple[int | None, dict[str, Any] | Reply]:
         """One request: the object as a dict, or what went wrong, with the HTTP status."""
@@ -191,6 +90,29 @@ class StripeDriver:
         content["_request_id"] = response.request_id if response is not None else None
         return 200, content
 
+    def pages(
+        self, fetch: Callable[[stripe.StripeClient, Any], Any], params: Mapping[str, Any], what: str
+    ) -> Iterator[dict[str, Any] | Reply]:
+        """Every object of a list, newest first; a Reply, and then no more, where one is unreadable.
+
+        A customer that does not exist has an empty list.
+        """
+        query = dict(params) | {"limit": PAGE}
+        while True:
+            status, page = self.call(lambda client: fetch(client, dict(query)))
+            if isinstance(page, Reply):
+                missing = status in (400, 404) and page.answer is Answer.REFUSED
+                if not (missing and "customer" in (page.reason or "")):
+                    yield unreadable(page)
+                return
+            if not isinstance(page.get("data"), list) or "has_more" not in page:
+                yield Reply(Answer.UNREADABLE, reason=f"the answer is no list of {what}")
+                return
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            query["starting_after"] = page["data"][-1]["id"]
+
 
 def _session(connections: int) -> requests.Session:
     """One pool of connections for all threads, so that closing it closes every one."""
@@ -203,29 +125,7 @@ def _session(connections: int) -> requests.Session:
     return session
 
 
-def _list_items(client: stripe.StripeClient, params: Any) -> Any:
-    return client.v1.invoice_items.list(params)
-
-
-def _is_item(content: Mapping[str, Any]) -> bool:
-    """Whether an answer is what it should be; one that is not proves nothing."""
-    amount = content.get("amount")
-    return isinstance(content.get("id"), str) and isinstance(amount, int)
-
-
-def _view(item: Mapping[str, Any], *, is_closed: bool) -> ItemView:
-    version = (item.get("metadata") or {}).get("aimeter_version")
-    return ItemView(
-        item["id"],
-        item["amount"],
-        int(version) if version and version.isdigit() else None,
-        is_closed,
-        item.get("invoice"),
-        item.get("_request_id"),
-    )
-
-
-def _unreadable(reply: Reply) -> Reply:
+def unreadable(reply: Reply) -> Reply:
     """What a failed read means: nothing was changed by it, so that nothing becomes unknown."""
     if reply.answer is Answer.MISCONFIGURED:
         return reply
