@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.currency import minor_unit
 from aimeter_cli.errors import AimeterError, ConfigurationError, Conflict
 from aimeter_cli.migrations.upgrade import upgrade
 from aimeter_cli.settings.example import example_toml
@@ -42,7 +43,11 @@ def initialise(
         raise Conflict(f"{file} exists already", hint="Change it by hand, or add --force.")
     url = database_url or _LOCAL
     _refuse_password(url)
-    active = {"database_url": json.dumps(url), "currency": json.dumps(currency)}
+    active = {
+        "database_url": json.dumps(url),
+        "currency": json.dumps(currency),
+        "max_amount_per_customer": json.dumps(_prudent_limit(currency)),
+    }
     before = file.read_bytes() if existed else None
     _write(file, example_toml(active).encode())
     try:
@@ -63,6 +68,11 @@ def _make_database(file: Path) -> Initialised:
         return Initialised(file, database.safe_url, revision)
     finally:
         database.dispose()
+
+
+def _prudent_limit(currency: str) -> str:
+    """The guard of a new installation: about a thousand dollars, whatever the currency is."""
+    return "1000" if minor_unit(currency).decimals else "100000"
 
 
 def _refuse_password(url: str) -> None:

@@ -30,6 +30,7 @@ class InvoiceItem(SQLModel, table=True):
     (:class:`aimeter_cli.domain.sync.Step`). ``is_dirty``: its overages changed, the amount must be
     set anew. ``may_overwrite``: an operator released it after a person changed it at Stripe.
     ``is_leaving``: its overages moved to another customer; it closes once it is set to 0.
+    ``is_stale``: the database was restored from a backup, Stripe may have a later version.
     ``final_invoice_id``: the invoice that we make for it, because its subscription has ended.
     """
 
@@ -67,6 +68,7 @@ class InvoiceItem(SQLModel, table=True):
     is_dirty: bool = False
     may_overwrite: bool = False
     is_leaving: bool = False
+    is_stale: bool = False
     stripe_customer_id: str | None = None
     stripe_item_id: str | None = Field(default=None, unique=True)
     stripe_invoice_id: str | None = None

@@ -25,7 +25,13 @@ _not_closed = items.c.status != literal_column("'closed'")
 
 
 def make_live_item(
-    session: Session, key: ItemKey, uid: str, period_end: datetime, now: datetime
+    session: Session,
+    key: ItemKey,
+    uid: str,
+    period_end: datetime,
+    now: datetime,
+    *,
+    is_stale: bool = False,
 ) -> None:
     """Insert the pending item of a key, unless there is one; the sequence goes on counting."""
     connection = session.connection()
@@ -44,7 +50,7 @@ def make_live_item(
             uid=uid, billable_id=key.billable_id, subscription_id=key.subscription_id,
             period_start=key.period_start, period_end=period_end, currency=key.currency,
             sequence=sequence, status="idle", step="send", is_dirty=False,
-            may_overwrite=False, is_leaving=False, version=0, generation=0,
+            may_overwrite=False, is_leaving=False, is_stale=is_stale, version=0, generation=0,
             target_minor=0, confirmed_minor=0, confirmed_version=0, attempts=0,
             created_at=now, updated_at=now,
         )
@@ -164,6 +170,20 @@ def carried_out_items(session: Session, key: ItemKey, now: datetime) -> Sequence
         .mappings()
         .all()
     )
+
+
+def charged_unreleased(session: Session, key: ItemKey) -> int:
+    """Nanos that a billable's items of one service period stand for, but for released overages."""
+    query = select(func.sum(overages.c.charge_amount)).where(
+        overages.c.billable_id == key.billable_id,
+        overages.c.period_start == key.period_start,
+        overages.c.charge_currency == key.currency,
+        overages.c.item_id.is_not(None),
+        overages.c.released_at.is_(None),
+        overages.c.status != "waived",
+    )
+    total = session.connection().execute(query).scalar()
+    return to_nanos(total) if total is not None else 0
 
 
 def item_total(session: Session, item_id: int) -> int:

@@ -7,7 +7,7 @@ variable.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,9 @@ from aimeter_cli.errors import InvalidInput
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 86400}
+_FINAL_INVOICE_KEYS = (
+    "collection_method", "days_until_due", "automatic_tax", "description", "footer",
+)  # fmt: skip
 _INVOICE_ITEM_KEYS = ("tax_behavior", "tax_code", "tax_rates", "discountable")
 
 
@@ -78,6 +81,16 @@ def factor(value: Any) -> Decimal:
     return number
 
 
+def limit(value: Any) -> Decimal:
+    """An amount from 0."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise InvalidInput(f"expected an amount such as '1000', got {value!r}")
+    number = parse_amount(value, "value")
+    if number < 0:
+        raise InvalidInput(f"expected an amount from 0, got {value}")
+    return number
+
+
 def duration(value: Any) -> timedelta:
     """``"7d"``, ``"12h"``, ``"30m"``, ``"90s"``; a bare number is days."""
     match = _DURATION.fullmatch(str(value)) if isinstance(value, str | int) else None
@@ -129,10 +142,16 @@ def _is_number(value: object) -> bool:
 
 
 def invoice_item(value: Any) -> Mapping[str, Any]:
+    return _known(value, _INVOICE_ITEM_KEYS)
+
+
+def final_invoice(value: Any) -> Mapping[str, Any]:
+    return _known(value, _FINAL_INVOICE_KEYS)
+
+
+def _known(value: Any, keys: Sequence[str]) -> Mapping[str, Any]:
     items = table(value)
-    unknown = set(items) - set(_INVOICE_ITEM_KEYS)
+    unknown = set(items) - set(keys)
     if unknown:
-        raise InvalidInput(
-            f"unknown key {sorted(unknown)[0]!r}: expected {', '.join(_INVOICE_ITEM_KEYS)}"
-        )
+        raise InvalidInput(f"unknown key {sorted(unknown)[0]!r}: expected {', '.join(keys)}")
     return items

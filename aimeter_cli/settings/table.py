@@ -82,6 +82,20 @@ class Settings:
         "batch: sync-stripe-overages sends; immediate: recording a usage sends, too",
         example='"batch"',
     )  # fmt: skip
+    on_subscription_end: str = _setting(
+        "invoice", parse.choice("invoice", "keep", "waive"),
+        "Overage that is pending when its subscription ends: invoice makes a final invoice, keep "
+        "leaves it pending, waive gives it up; ended for non-payment it is held",
+        example='"invoice"',
+    )  # fmt: skip
+    max_amount_per_customer: Decimal = _setting(
+        Decimal(0), parse.limit, "The most that a billable is charged for one period without an "
+        "operator's release, in the currency above; 0: no limit",
+        example='"1000"',
+    )  # fmt: skip
+    max_amount_per_run: Decimal = _setting(
+        Decimal(0), parse.limit, "The same for all that one run charges", example='"20000"'
+    )
     late_usage_days: int = _setting(
         35, parse.whole(0, 3650), "Usage of a period that ended longer ago is held", example="35"
     )
@@ -149,6 +163,12 @@ class Settings:
         120, parse.whole(6, 3600),
         "A claim is another process's after this; at least stripe_timeout_seconds + 5",
         example="120",
+    )  # fmt: skip
+    stripe_final_invoice: Mapping[str, Any] = _setting(
+        {}, parse.final_invoice,
+        "Passed through to every final invoice: collection_method, days_until_due, automatic_tax, "
+        "description, footer",
+        section="stripe.final_invoice", example='collection_method = "charge_automatically"',
     )  # fmt: skip
     max_attempts: int = _setting(
         8, parse.whole(1, 1000), "After so many vain attempts OverageSyncFailed is emitted",

@@ -19,6 +19,10 @@ def upgrade() -> None:
         "ALTER TABLE ai_invoice_items ADD COLUMN final_invoice_id BIGINT"
         " REFERENCES ai_final_invoices (id)"
     )
+    op.add_column(
+        "ai_invoice_items",
+        sa.Column("is_stale", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
     _partial_index("ix_item_final_invoice", "ai_invoice_items", "final_invoice_id",
                    where="final_invoice_id IS NOT NULL")  # fmt: skip
     with op.batch_alter_table("ai_sync_attempts") as attempts:

@@ -32,20 +32,44 @@ def waive(
 
     All or nothing. Raises Conflict for one that is being sent or on a finalised invoice.
     """
+    check_reason(reason)
+    with database.write(dry_run=dry_run) as session:
+        lock(session, ids)
+        views = found(session, ids)
+        for view in views:
+            check_waivable(view)
+        give_up(session, views, reason, now)
+        return repo.overage_views(session, ids)
+
+
+def check_reason(reason: str) -> None:
+    """Raises InvalidInput."""
     if not reason.strip() or len(reason) > _REASON_LIMIT:
         raise InvalidInput(f"--reason: expected 1 to {_REASON_LIMIT} characters")
 
-    def change(session: Session, view: OverageView) -> None:
-        if view.status == "waived":
-            raise Conflict(f"overage {view.id} is waived already")
-        if view.is_external:
-            raise Conflict(f"overage {view.id} was charged by hand ({view.stripe_invoice_item_id})")
-        _check_free(view, "waived")
-        _set(session, view.id, now, status="waived", reason=reason, synced_at=None)
-        if view.item_id is not None and view.item_status in ("idle", "failed"):
-            _reopen(session, view.item_id, dirty=True)
 
-    return _each(database, ids, change, dry_run=dry_run)
+def check_waivable(view: OverageView) -> None:
+    """Raises Conflict."""
+    if view.status == "waived":
+        raise Conflict(f"overage {view.id} is waived already")
+    if view.is_external:
+        raise Conflict(
+            f"overage {view.id} was charged by hand ({view.stripe_invoice_item_id})",
+            hint="Delete that item at Stripe, or issue a credit note there.",
+        )
+    _check_free(view, "waived")
+
+
+def give_up(session: Session, views: Sequence[OverageView], reason: str, now: datetime) -> None:
+    """Waive overages that can be; each of their items is made right by the next sync."""
+    ids = [view.id for view in views]
+    session.connection().execute(
+        update(overages)
+        .where(repo.among(overages.c.id, ids))
+        .values(status="waived", reason=reason, synced_at=None, updated_at=now)
+    )
+    for item_id in sorted({view.item_id for view in views if view.item_id is not None}):
+        _reopen(session, item_id, dirty=True)
 
 
 def mark_synced(
@@ -77,7 +101,7 @@ def mark_synced(
             session, view.id, now, status="synced", external_item_id=external, synced_at=now,
             item_id=None, in_version=None, reason="external", last_error=None,
         )  # fmt: skip
-        if view.item_id is not None and view.item_status in ("idle", "failed"):
+        if view.item_id is not None:
             _reopen(session, view.item_id, dirty=True)
 
     return _each(database, [overage_id], change, dry_run=dry_run)[0]
@@ -126,15 +150,22 @@ def release(
     """
 
     def change(session: Session, view: OverageView) -> None:
-        behind = repo.held_item_of(session, view.id)
-        if behind is not None:
-            release_item(session, behind, now)
-        elif view.status == "held":
-            _set(session, view.id, now, status="frozen", reason=None, last_error=None)
-        elif view.status != "frozen":  # frozen: with another one of its item, just now
-            raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
+        release_one(session, view, now)
 
     return _each(database, ids, change, dry_run=dry_run)
+
+
+def release_one(session: Session, view: OverageView, now: datetime) -> None:
+    """Raises Conflict."""
+    behind = repo.held_item_of(session, view.id)
+    if behind is not None:
+        release_item(session, behind, now)
+    elif view.status == "held":
+        _set(
+            session, view.id, now, status="frozen", reason=None, last_error=None, released_at=now
+        )
+    elif view.status != "frozen":  # frozen: with another one of its item, just now
+        raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
 
 
 def _each(
@@ -146,7 +177,7 @@ def _each(
 ) -> list[OverageView]:
     """Change every one in one transaction; returns them as they are then."""
     with database.write(dry_run=dry_run) as session:
-        _lock(session, ids)
+        lock(session, ids)
         found(session, ids)
         for overage_id in dict.fromkeys(ids):  # one change may settle another
             [view] = found(session, [overage_id])
@@ -154,16 +185,18 @@ def _each(
         return repo.overage_views(session, ids)
 
 
-def _lock(session: Session, ids: Sequence[int]) -> None:
+def lock(session: Session, ids: Sequence[int]) -> None:
     """Nobody claims these overages, or settles their items, until we are done.
 
     Items before overages, as everywhere, so that nobody waits for each other. Raises Conflict
     where an overage was moved to another item in between.
     """
     connection = session.connection()
-    query = select(overages.c.item_id).where(overages.c.id.in_(ids)).order_by(overages.c.id)
+    mine = repo.among(overages.c.id, ids)
+    query = select(overages.c.item_id).where(mine).order_by(overages.c.id)
     items = sorted({row[0] for row in connection.execute(query)} - {None})
-    wanted = select(repo.items.c.id).where(repo.items.c.id.in_(items)).order_by(repo.items.c.id)
+    theirs = repo.among(repo.items.c.id, items)
+    wanted = select(repo.items.c.id).where(theirs).order_by(repo.items.c.id)
     connection.execute(wanted.with_for_update(key_share=True, of=repo.items))
     locked = {row[0] for row in connection.execute(query.with_for_update(key_share=True))} - {None}
     if not locked <= set(items):
@@ -193,6 +226,8 @@ def _check_free(view: OverageView, done: str) -> None:
 def _reopen(session: Session, item_id: int, *, dirty: bool) -> None:
     """Let the next sync go on with an item: an idle one is set anew, a failed one looked up."""
     item = item_repo.item_by_id(session, item_id)
+    if item["status"] not in ("idle", "failed"):
+        return
     changes: dict[str, Any] = {"is_dirty": dirty or item["is_dirty"]}
     if item["status"] == "failed":
         changes |= {

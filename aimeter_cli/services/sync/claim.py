@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,14 +17,16 @@ from sqlalchemy import RowMapping, select, update
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now, steady
-from aimeter_cli.domain.money import from_nanos, to_nanos
+from aimeter_cli.domain.money import floor_to_minor, from_nanos, to_nanos
 from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.sync import Step, entry_step
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.sendable import ItemKey, renew
 from aimeter_cli.services.exchange import Exchange
-from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
+from aimeter_cli.services.sync.claimed import Accounted, Claim, Context, Held
+from aimeter_cli.services.sync.events import emit_failed
+from aimeter_cli.services.sync.guards import Candidate
 from aimeter_cli.services.sync.target import set_target, target_of, under_lease
 
 overages = repo.overages
@@ -36,27 +39,28 @@ def claim_fresh(
     started = steady()
     with context.write() as session:
         rows = _lock_overages(session, list(overage_ids))
-        values = _converted_rows(session, context, key, rows)
-        placed = [row_id for row_id, new in values.items() if new.get("status") != "needs_rate"]
-        item = None
-        if placed:
-            period_end = rows[0]["period_end"]
-            clock = database_now(session)  # look-ups search from this time on
-            repo.make_live_item(session, key, uuid.uuid4().hex, period_end, clock)
-            item = repo.lock_idle_item(session, key)
+        exchange = Exchange(session, context.settings)
+        values = {row["id"]: _converted(row, key.currency, exchange, context.now) for row in rows}
+        priced = [row for row in rows if values[row["id"]].get("status") != "needs_rate"]
+        item, held = None, None
+        if priced:
+            item = _item_for(session, context, key, priced[0]["period_end"])
             if item is None:
                 session.rollback()
                 return None
-            version = item["version"] + 1
+            held = _hold(session, context, exchange, key, priced, values)
+        placed = [row["id"] for row in priced if "status" not in values[row["id"]]]
+        if item is not None:
+            on_item = {"item_id": item["id"], "in_version": item["version"] + 1}
             for row_id in placed:
-                values[row_id] |= {"status": "frozen", "item_id": item["id"], "in_version": version}
+                values[row_id] |= {"status": "frozen", **on_item}
         for row_id, new in values.items():
-            _set_overage(session, row_id, **new, updated_at=context.now)
-        if item is None:
-            return None
+            _set_overage(session, row_id, **new, run_id=context.run_id, updated_at=context.now)
+        if item is None or not placed:
+            return Accounted((), "held", held) if held is not None else None
         _close_what_never_reached_a_cent(session, key, context.now)
-        repo.pull_carry(session, item["id"], key, version)
-        return set_target(session, context, item, started)
+        repo.pull_carry(session, item["id"], key, item["version"] + 1)
+        return replace(set_target(session, context, item, started), held=held)
 
 
 def claim_dirty(context: Context, item_id: int) -> Claim | Accounted | None:
@@ -83,6 +87,7 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
         unanswered = item["unanswered_at"]
         if item["status"] == "sending":  # it may have sent until its lease expired
             unanswered = max(filter(None, (unanswered, item["lease_expires_at"])))
+        repo.set_in_flight(session, item_id, item["version"], run_id=context.run_id)
         repo.set_item(
             session, item_id, status="sending", lease_token=token, unanswered_at=unanswered,
             lease_expires_at=now + context.lease, updated_at=now,
@@ -189,11 +194,46 @@ def _set_overage(session: Session, overage_id: int, **values: Any) -> None:
     )
 
 
-def _converted_rows(
-    session: Session, context: Context, key: ItemKey, rows: Sequence[RowMapping]
-) -> dict[int, dict[str, Any]]:
-    exchange = Exchange(session, context.settings)
-    return {row["id"]: _converted(row, key.currency, exchange, context.now) for row in rows}
+def _item_for(
+    session: Session, context: Context, key: ItemKey, period_end: datetime
+) -> RowMapping | None:
+    """The pending item of a key, made if there is none, locked; None: somebody else has it."""
+    clock = database_now(session)  # look-ups search from this time on
+    restored = context.restored_at
+    is_stale = restored is not None and key.period_start <= restored
+    repo.make_live_item(session, key, uuid.uuid4().hex, period_end, clock, is_stale=is_stale)
+    return repo.lock_idle_item(session, key)
+
+
+def _hold(
+    session: Session,
+    context: Context,
+    exchange: Exchange,
+    key: ItemKey,
+    rows: Sequence[RowMapping],
+    values: dict[int, dict[str, Any]],
+) -> Held | None:
+    """Set aside in ``values`` what the guards do not let pass."""
+    candidates = [_candidate(row, values[row["id"]]) for row in rows]
+    reasons = context.guards.held(session, exchange, key, candidates, context.now)
+    if not reasons:
+        return None
+    for row_id, reason in reasons.items():
+        values[row_id] |= {"status": "held", "reason": reason, "last_error": reason}
+    ids = tuple(reasons)
+    reason = reasons[ids[0]]
+    emit_failed(session, context, key.billable_id, ids, reason)
+    billable = session.get_one(Billable, key.billable_id)
+    total = sum(each.nanos for each in candidates if each.overage_id in reasons)
+    return Held(
+        ids, billable.ref, billable.stripe_customer_id or "", key.currency,
+        floor_to_minor(total, key.currency), reason,
+    )  # fmt: skip
+
+
+def _candidate(row: RowMapping, new: dict[str, Any]) -> Candidate:
+    amount = new.get("charge_amount", row["charge_amount"])
+    return Candidate(row["id"], to_nanos(amount), row["released_at"] is not None)
 
 
 def _converted(row: RowMapping, currency: str, exchange: Exchange, now: datetime) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +11,21 @@ from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.sync import Step
+from aimeter_cli.models.installation import Installation
+from aimeter_cli.services.sync.guards import Guards
 from aimeter_cli.settings.table import Settings
+
+GENERATIONS = 1_000
+"""Between the first generations of two restores; a version has a handful at the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every claim and settlement of a run needs. ``now`` is business time."""
+    """What every claim and settlement of a run needs. ``now`` is business time.
+
+    ``restored_at``: when a backup took the database's place; ``first_generation`` of every version,
+    so that no key of before that time is used again.
+    """
 
     database: Database
     settings: Settings
@@ -24,6 +33,25 @@ class Context:
     run_id: str
     now: datetime
     dry_run: bool = False
+    restored_at: datetime | None = None
+    first_generation: int = 0
+    guards: Guards = field(default_factory=Guards)
+
+    @classmethod
+    def of(
+        cls,
+        here: Installation,
+        database: Database,
+        settings: Settings,
+        *,
+        run_id: str,
+        now: datetime,
+        dry_run: bool,
+    ) -> Context:
+        return cls(
+            database, settings, here.install_id, run_id, now, dry_run, here.restored_at,
+            here.restores * GENERATIONS, Guards.of(settings),
+        )  # fmt: skip
 
     def write(self) -> AbstractContextManager[Session]:
         """A transaction; rolled back at its end in a dry run."""
@@ -63,13 +91,28 @@ class Claim:
     unanswered_at: datetime | None
     created_at: datetime
     may_overwrite: bool
+    is_stale: bool
     overage_ids: tuple[int, ...]
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Accounted:
     """Overages for which nothing was to be sent: ``synced``, ``carried``, or ``freed`` from an item
-    that never was at Stripe, for another one."""
+    that never was at Stripe, for another one; or none, where a guard held every one."""
 
     overage_ids: tuple[int, ...]
     status: str
+    held: Held | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Overages of one customer that guards keep back until an operator releases them."""
+
+    overage_ids: tuple[int, ...]
+    billable: str
+    stripe_customer_id: str
+    currency: str
+    amount_minor: int
+    reason: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +17,7 @@ from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.request import unix_hour_before
 from aimeter_cli.signals import StopFlag
 
+_attempts = logging.getLogger("aimeter")
 _SHORT_WAIT = 5.0
 """Seconds that a rate-limited request waits inside the run instead of for the next one."""
 
@@ -77,13 +79,28 @@ class Engine:
                 kind, claim.params, claim.key, claim.stripe_item_id, claim.send_before
             )
             reply = self._driver.send(request)
+            self._log(claim, kind, reply)
             if reply.answer is Answer.DONE and reply.amount_minor != claim.target_minor:
                 reason = f"Stripe answered with the amount {reply.amount_minor}"
                 return Reply(Answer.KEY_MISMATCH, reply.item_id, reason=reason), None
             return reply, None
-        if claim.kind == "update":
-            return self._read(claim)
-        return self._find(claim)
+        reply, view = self._read(claim) if claim.kind == "update" else self._find(claim)
+        self._log(claim, step.value, reply)
+        return reply, view
+
+    def _log(self, claim: Claim, what: str, reply: Reply) -> None:
+        """One line for each thing that was asked of Stripe, and what it said."""
+        _attempts.info(
+            "sync attempt",
+            extra={
+                "run_id": self._context.run_id, "billable": claim.billable, "request": what,
+                "item": claim.tag, "stripe_invoice_item_id": reply.item_id or claim.stripe_item_id,
+                "version": claim.version, "generation": claim.generation,
+                "amount_minor": claim.target_minor, "currency": claim.currency,
+                "answer": reply.answer.value, "error": reply.reason,
+                "request_id": reply.request_id, "overages": list(claim.overage_ids),
+            },
+        )  # fmt: skip
 
     def _read(self, claim: Claim) -> tuple[Reply, ItemView | None]:
         found = self._driver.read(str(claim.stripe_item_id))

@@ -7,7 +7,7 @@ from typing import Any
 
 from aimeter_cli.errors import AimeterError
 from aimeter_cli.services.sync.blocked import Blocked
-from aimeter_cli.services.sync.claimed import Accounted, Claim
+from aimeter_cli.services.sync.claimed import Accounted, Claim, Held
 from aimeter_cli.services.sync.engine import Outcome
 
 
@@ -82,7 +82,7 @@ class Report:
     def hint(self) -> str:
         """What to do about exit 3."""
         if any(item.status == "held" for item in self.items):
-            return "aimeter overages list --status held shows what a person changed at Stripe"
+            return "aimeter overages list --status held; then aimeter overages release or waive ID"
         if self.failed:
             return "aimeter overages list --failed; mend the cause, then aimeter overages retry ID"
         return "Nothing has to be done: the next run goes on with them."
@@ -94,7 +94,20 @@ class Report:
             return 70
         if self.error is not None:
             return self.error.exit_code
+        if self.dry_run:
+            return 0
         return 3 if self.failed or self.unknown or self.tried_in_vain else 0
+
+    def add_held(self, held: Held) -> None:
+        """What a guard kept back: nobody is charged for it before it is released."""
+        self.failed += len(held.overage_ids)
+        self.tried_in_vain += 1
+        self.items.append(
+            ItemLine(
+                held.billable, held.stripe_customer_id, None, held.currency, held.amount_minor,
+                held.overage_ids, "held", error=held.reason,
+            )
+        )  # fmt: skip
 
     def add_accounted(self, accounted: Accounted) -> None:
         count = len(accounted.overage_ids)

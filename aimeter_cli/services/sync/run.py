@@ -18,10 +18,11 @@ from aimeter_cli.db.clock import database_now
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
-from aimeter_cli.errors import ConfigurationError
+from aimeter_cli.errors import AimeterError, ConfigurationError
 from aimeter_cli.repositories import sendable
 from aimeter_cli.repositories.installation import installation
 from aimeter_cli.repositories.sendable import ItemKey, WaitingItem
+from aimeter_cli.services.sync.account import check_account, check_mode
 from aimeter_cli.services.sync.blocked import blocked
 from aimeter_cli.services.sync.claim import (
     claim_dirty,
@@ -76,25 +77,32 @@ def run_sync(
     now: datetime,
     stop: StopFlag,
     advance: Advance = lambda _done, _planned: None,
+    run_id: str | None = None,
 ) -> Report:
     """Send what can be sent. The report says what happened; nothing is raised for single rows.
 
-    Raises ConfigurationError where there is nowhere to send, or no key to send with.
+    Raises ConfigurationError where there is nowhere to send, no key to send with, or the key of
+    another mode than the rows were made in.
     """
     started = time.monotonic()
     driver.ensure_ready()
-    report = Report(uuid.uuid4().hex, dry_run=options.dry_run)
+    report = Report(run_id or uuid.uuid4().hex, dry_run=options.dry_run)
     with database.read() as session:
         here = installation(session)
+        check_mode(here, driver)
         if here.paused_at is not None:
             reason = here.paused_reason or "no reason given"
             report.notices.append(f"sync is paused: {reason}; aimeter sync resume ends it")
             _count_what_is_left(session, report, options)
             return report
-    context = Context(database, settings, here.install_id, report.run_id, now, options.dry_run)
+    context = Context.of(
+        here, database, settings, run_id=report.run_id, now=now, dry_run=options.dry_run
+    )
     _look_for_rates(context)
     run = _Run(context, driver, options, report, stop, started)
-    run.execute(advance)
+    if run.may_begin():
+        run.execute(advance)
+        run.close_items()
     run.conclude()
     return report
 
@@ -167,9 +175,21 @@ class _Run:
         self._started = started
         self._lock = threading.Lock()
         self._unreachable = 0
+        self._jobs = _plan(context, options)
+
+    def may_begin(self) -> bool:
+        """Whether the key is known to be the right one, where it will be needed."""
+        if self._options.dry_run or not (self._jobs or self._closing()):
+            return True
+        try:
+            check_account(self._context, self._driver)
+        except AimeterError as error:  # the wrong key, or nobody answers: nothing was begun
+            self._report.error = error
+            return False
+        return True
 
     def execute(self, advance: Advance) -> None:
-        jobs = _plan(self._context, self._options)
+        jobs = self._jobs
         planned = sum(job.size for job in jobs)
         chains: dict[int, list[_Job]] = {}
         for job in jobs:
@@ -188,22 +208,29 @@ class _Run:
                 else:  # its claim is left to its lease, the others go on, the run ends with it
                     self._report.fault = self._report.fault or fault
 
-    def conclude(self) -> None:
-        """Close items whose invoice is finalised, and count what is left."""
-        context, report = self._context, self._report
-        with context.database.read() as session:
+    def close_items(self) -> None:
+        """Close items whose invoice is finalised."""
+        if self._options.dry_run or self._options.billable_id or self._stopping():
+            return
+        report = self._report
+        found = find_closings(self._context, self._driver, self._closing(), self._stopping)
+        report.closed += found.closed
+        report.notices += found.notes
+        if found.held:
+            report.notices.append(
+                f"{found.held} item(s) were deleted or changed by a person at Stripe: "
+                "aimeter overages list --status held"
+            )
+
+    def _closing(self) -> list[tuple[int, int, str]]:
+        with self._context.database.read() as session:
             clock = database_now(session)
-            due = sendable.closing_items(session, context.now, clock, _CLOSINGS_PER_RUN)
-        if not (self._options.dry_run or self._options.billable_id or self._stopping()):
-            found = find_closings(context, self._driver, due, self._stopping)
-            report.closed += found.closed
-            report.notices += found.notes
-            if found.held:
-                report.notices.append(
-                    f"{found.held} item(s) were deleted or changed by a person at Stripe: "
-                    "aimeter overages list --status held"
-                )
-        with context.database.read() as session:
+            return sendable.closing_items(session, self._context.now, clock, _CLOSINGS_PER_RUN)
+
+    def conclude(self) -> None:
+        """Count what is left."""
+        report = self._report
+        with self._context.database.read() as session:
             _count_what_is_left(session, report, self._options)
         report.seconds = round(time.monotonic() - self._started, 3)
 
@@ -215,6 +242,9 @@ class _Run:
             job = jobs.pop(0)
             claim = self._claim(job)
             done += job.size
+            if claim is not None and claim.held is not None:
+                with self._lock:
+                    self._report.add_held(claim.held)
             if isinstance(claim, Accounted):
                 with self._lock:
                     self._report.add_accounted(claim)
@@ -246,6 +276,8 @@ class _Run:
 
     def _preview(self, job: _Job) -> None:
         claim = self._claim(job)
+        if claim is not None and claim.held is not None:
+            self._report.add_held(claim.held)
         if isinstance(claim, Accounted):
             self._report.add_accounted(claim)
         elif claim is not None:

@@ -7,7 +7,6 @@ what it finds out counts.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,12 +16,11 @@ from sqlmodel import Session
 from aimeter_cli.billing.base import ItemView, Reply
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.domain.currency import minor_unit
-from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.money import Money, from_nanos, minor_to_nanos
 from aimeter_cli.domain.sync import Answer, Move, Step, backoff
 from aimeter_cli.repositories import items as repo
-from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.services.sync.claimed import Claim, Context
+from aimeter_cli.services.sync.events import emit_charged, emit_failed
 from aimeter_cli.services.sync.target import closed_empty
 
 overages = repo.overages
@@ -59,7 +57,7 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
             repo.set_in_flight(session, claim.item_id, claim.version, attempts=tries)
             _mark_synced(session, claim.item_id, now)
             _answered(session, claim, "done", reply)
-            _emit_charged(session, context, claim, reply)
+            emit_charged(session, context, claim, reply)
         return "synced" if settled else None
 
 
@@ -89,7 +87,7 @@ def settle_wait(context: Context, claim: Claim, move: Move, reply: Reply) -> boo
             )  # fmt: skip
             _answered(session, claim, reply.answer.value, reply)
             if move.costs and tries == context.settings.max_attempts:
-                _emit_failed(session, context, claim.billable_id, claim.overage_ids, reply.reason)
+                emit_failed(session, context, claim.billable_id, claim.overage_ids, reply.reason)
         return settled
 
 
@@ -121,7 +119,7 @@ def settle_failed(context: Context, claim: Claim, reply: Reply) -> bool:
                 attempts=claim.attempts + 1, last_error=reply.reason, updated_at=now,
             )  # fmt: skip
             _answered(session, claim, reply.answer.value, reply)
-            _emit_failed(session, context, claim.billable_id, claim.overage_ids, reply.reason)
+            emit_failed(session, context, claim.billable_id, claim.overage_ids, reply.reason)
         return settled
 
 
@@ -145,7 +143,7 @@ def _hold_item(
     if settled:
         _hold(session, claim.item_id, claim.version, now, reason, everything=everything)
         _answered(session, claim, reply.answer.value, reply)
-        _emit_failed(session, context, claim.billable_id, claim.overage_ids, reason)
+        emit_failed(session, context, claim.billable_id, claim.overage_ids, reason)
     return settled
 
 
@@ -180,7 +178,7 @@ def settle_closed(context: Context, claim: Claim, view: ItemView) -> Closing | N
         reply = Reply(Answer.CLOSED, view.item_id, request_id=view.request_id)
         _answered(session, claim, reply.answer.value, reply)
         if closing.status == "held":
-            _emit_failed(session, context, claim.billable_id, claim.overage_ids, CHANGED)
+            emit_failed(session, context, claim.billable_id, claim.overage_ids, CHANGED)
         return closing
 
 
@@ -206,7 +204,7 @@ def settle_idle_item(
             repo.set_item(session, item_id, check_after=now + _CLOSING_CHECK)
             return None
         if closing.status == "held":
-            _emit_failed(session, context, item["billable_id"], (), reason)
+            emit_failed(session, context, item["billable_id"], (), reason)
         return closing
 
 
@@ -277,28 +275,4 @@ def _answered(session: Session, claim: Claim, outcome: str, reply: Reply) -> Non
     repo.set_attempt(
         session, claim.item_id, claim.version, claim.generation, outcome=outcome,
         request_id=reply.request_id, error=reply.reason,
-    )  # fmt: skip
-
-
-def _emit_charged(session: Session, context: Context, claim: Claim, reply: Reply) -> None:
-    emit(
-        session, EventName.OVERAGE_CHARGED, billable_id=claim.billable_id, now=context.now,
-        payload={
-            "overages": list(claim.overage_ids), "stripe_invoice_item_id": reply.item_id,
-            "amount_minor": claim.target_minor, "before_minor": claim.confirmed_minor,
-            "currency": claim.currency,
-        },
-    )  # fmt: skip
-
-
-def _emit_failed(
-    session: Session,
-    context: Context,
-    billable_id: int,
-    overage_ids: Sequence[int],
-    reason: str | None,
-) -> None:
-    emit(
-        session, EventName.OVERAGE_SYNC_FAILED, billable_id=billable_id, now=context.now,
-        payload={"overages": list(overage_ids), "reason": reason, "run_id": context.run_id},
     )  # fmt: skip

@@ -151,5 +151,6 @@ def under_lease(
         unanswered_at=item["unanswered_at"],
         created_at=item["created_at"],
         may_overwrite=item["may_overwrite"],
+        is_stale=item["is_stale"],
         overage_ids=tuple(repo.in_flight(session, item["id"], item["version"])),
     )

@@ -277,10 +277,12 @@ def test_a_duplicate_at_stripe_fails_and_is_never_settled_silently(world: World)
     assert world.overages[0].last_error.startswith("duplicate: ii_")
 
 
-@pytest.mark.parametrize(("key", "status"), [("sk_test_forbidden", 403), ("sk_live_x", 401)])
+@pytest.mark.parametrize(("key", "status"), [("sk_test_forbidden", 403), ("pk_test_x", 401)])
 def test_a_refused_key_stops_the_run_releases_the_claims_and_exits_4(
     world: World, key: str, status: int
 ) -> None:
+    ready(world, "user:41")
+    world.sync()  # whose account it is is known from now on
     ready(world)
     ready(world, "user:43")
     world.driver.close()
@@ -295,7 +297,7 @@ def test_a_refused_key_stops_the_run_releases_the_claims_and_exits_4(
     assert {item.lease_token for item in world.items} == {None}
     world.driver = good
     assert world.sync().synced == 2
-    assert world.charged() == [1000, 1000]
+    assert world.charged() == [1000, 1000, 1000]
 
 
 def test_five_unreachable_rows_in_a_row_stop_the_run(world: World) -> None:

@@ -1,0 +1,88 @@
+"""Whose account the rows belong to: a key of another mode or account is refused.
+
+The first run that has something to send asks the driver, and writes the answer down. Later runs ask
+again only where the key has changed, which a keyed hash of it tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from aimeter_cli.billing.base import Account, BillingDriver
+from aimeter_cli.errors import AimeterError, ConfigurationError, RowsFailed
+from aimeter_cli.models.installation import Installation
+from aimeter_cli.repositories.installation import installation
+from aimeter_cli.services.sync.claimed import Context
+
+_HINT = (
+    "Use the key of that account, or another database; in a copy of a database, for staging, "
+    "aimeter db mark-copy forgets the account."
+)
+
+
+def check_mode(here: Installation, driver: BillingDriver) -> None:
+    """Without asking anybody. Raises ConfigurationError for a key of the other mode."""
+    if here.stripe_livemode is not None and here.stripe_livemode != driver.livemode:
+        raise ConfigurationError(
+            f"the key is of {_mode(driver.livemode)}, the rows of this database were made in "
+            f"{_mode(here.stripe_livemode)}",
+            hint=_HINT,
+        )
+
+
+def check_account(context: Context, driver: BillingDriver) -> None:
+    """Raises ConfigurationError for a key of another account, before anything has been claimed.
+
+    Where nobody answers, a first key is used without it: no row belongs to anybody yet. For another
+    key than before RowsFailed is raised: the next run asks again.
+    """
+    with context.database.read() as session:
+        here = installation(session)
+    check_mode(here, driver)
+    key_hash = _hash_of(context, driver)
+    if here.stripe_key_hash == key_hash:
+        return
+    try:
+        found = driver.account()
+    except ConfigurationError:
+        raise
+    except AimeterError as error:
+        if here.stripe_key_hash is None:
+            return
+        raise RowsFailed(f"nothing was begun with another key than before: {error}") from None
+    _refuse_another(here, found)
+    with context.database.write() as session:
+        here = installation(session)
+        _refuse_another(here, found)  # somebody else may have been first
+        here.stripe_account = here.stripe_account or found.account_id
+        here.stripe_livemode = driver.livemode
+        here.stripe_key_hash = key_hash
+        session.add(here)
+
+
+def _refuse_another(here: Installation, found: Account) -> None:
+    if here.stripe_account is None or here.stripe_account == found.account_id:
+        return
+    if found.account_id is None:
+        raise ConfigurationError(
+            "the key may not ask whose account it belongs to; the rows of this database were made "
+            f"with {here.stripe_account}",
+            hint="Give the restricted key permission to read the account.",
+        )
+    raise ConfigurationError(
+        f"the key belongs to {found.account_id}, the rows of this database were made with "
+        f"{here.stripe_account}",
+        hint=_HINT,
+    )
+
+
+def _hash_of(context: Context, driver: BillingDriver) -> str:
+    """Nothing can be learnt of the key from it; another address has another account."""
+    settings = context.settings
+    told = "\n".join((driver.name, settings.stripe_api_base, settings.stripe_api_key))
+    return hmac.new(context.install_id.encode(), told.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _mode(livemode: bool) -> str:
+    return "live mode" if livemode else "test mode"

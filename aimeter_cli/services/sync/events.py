@@ -1,0 +1,36 @@
+"""The domain events of a sync, written with what made them true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlmodel import Session
+
+from aimeter_cli.billing.base import Reply
+from aimeter_cli.domain.events import EventName
+from aimeter_cli.repositories.outbox import emit
+from aimeter_cli.services.sync.claimed import Claim, Context
+
+
+def emit_charged(session: Session, context: Context, claim: Claim, reply: Reply) -> None:
+    emit(
+        session, EventName.OVERAGE_CHARGED, billable_id=claim.billable_id, now=context.now,
+        payload={
+            "overages": list(claim.overage_ids), "stripe_invoice_item_id": reply.item_id,
+            "amount_minor": claim.target_minor, "before_minor": claim.confirmed_minor,
+            "currency": claim.currency,
+        },
+    )  # fmt: skip
+
+
+def emit_failed(
+    session: Session,
+    context: Context,
+    billable_id: int,
+    overage_ids: Sequence[int],
+    reason: str | None,
+) -> None:
+    emit(
+        session, EventName.OVERAGE_SYNC_FAILED, billable_id=billable_id, now=context.now,
+        payload={"overages": list(overage_ids), "reason": reason, "run_id": context.run_id},
+    )  # fmt: skip
