@@ -86,6 +86,11 @@ class ItemView:
         """``<install id>:<item id>``, by which we know it as ours."""
         return self.metadata.get("aimeter_item")
 
+    @property
+    def uid(self) -> str:
+        """The item id of the tag; empty where it is not ours."""
+        return (self.tag or "").rpartition(":")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class InvoiceView:

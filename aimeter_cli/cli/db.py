@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from aimeter_cli.cli.invocation import invocation
-from aimeter_cli.cli.options import DryRun
-from aimeter_cli.render.nouns.database import BACKUP, STATE, UPGRADE
+from aimeter_cli.cli.options import DryRun, Yes
+from aimeter_cli.render.nouns.database import BACKUP, COPIED, RESTORED, STATE, UPGRADE
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -72,3 +72,37 @@ def backup(
     run = invocation(ctx)
     size = backup_database(run.app.unchecked_database, file)
     run.out.one(BACKUP, {"file": file, "bytes": size})
+
+
+@app.command("mark-restored")
+def mark_restored(ctx: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> None:
+    """Say that a backup has taken the database's place, before the next sync.
+
+    What Stripe may have got since the backup is then looked up before anything is sent. Import the
+    usage recorded since the backup again, too: the amounts at Stripe are set to what is known here.
+
+    Example: aimeter db mark-restored --yes
+    """
+    from aimeter_cli.services.restoring import mark_restored as mark
+
+    run = invocation(ctx)
+    run.confirm("Look up every pending invoice item before it is sent?", yes=yes or dry_run)
+    run.out.one(RESTORED, mark(run.app.database, now=run.now(), dry_run=dry_run))
+    run.dry_run_notice(dry_run)
+
+
+@app.command("mark-copy")
+def mark_copy(ctx: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> None:
+    """Make a copy of a database, for staging, an installation of its own.
+
+    It gets a new install id, forgets every Stripe id, and its sync is paused.
+
+    Example: aimeter --database-url sqlite:///staging.db db mark-copy --yes
+    """
+    from aimeter_cli.services.copying import mark_copy as mark
+
+    run = invocation(ctx)
+    where = run.app.unchecked_database.safe_url
+    run.confirm(f"Forget every Stripe id in {where}?", yes=yes or dry_run)
+    run.out.one(COPIED, mark(run.app.database, now=run.now(), dry_run=dry_run))
+    run.dry_run_notice(dry_run)

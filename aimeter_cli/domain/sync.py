@@ -46,6 +46,7 @@ class Answer(StrEnum):
     APPLIED = "applied"  # the item is there with our version and amount
     ABSENT = "absent"  # not there, or still as confirmed before
     QUIET = "quiet"  # absent, and nothing can be under way any more
+    FORGOTTEN = "forgotten"  # ours, of before a restore: the database does not know it
     DUPLICATE = "duplicate"  # the item is there twice
     CHANGED = "changed"  # its amount is none that we ever set
     GONE = "gone"  # a person deleted it
@@ -60,6 +61,7 @@ class Action(StrEnum):
     WAIT = "wait"  # back off, then go on at ``step``
     GO_ON = "go_on"  # at once, at ``step``
     RAISE = "raise"  # a new generation, sent at once under its new key
+    ADOPT = "adopt"  # take over what was made before a restore, then set the amount
     FAIL = "fail"  # refused: a person must act
     HOLD = "hold"  # a person has acted: never overwritten silently
     CLOSE = "close"  # read once more, then move on to the next sequence
@@ -122,6 +124,8 @@ TRANSITIONS: dict[tuple[Step, Answer], Move] = {
     (Step.LOOK_UP, Answer.ABSENT): Move(Action.WAIT, Step.LOOK_UP, costs=False),
     (Step.LOOK_UP, Answer.QUIET): Move(Action.RAISE),
     (Step.LOOK_UP, Answer.UNREADABLE): _LOOK_LATER,
+    (Step.LOOK_UP, Answer.FORGOTTEN): Move(Action.ADOPT),
+    (Step.PROVEN, Answer.FORGOTTEN): Move(Action.ADOPT),
     (Step.PROVEN, Answer.ABSENT): Move(Action.RAISE),
     (Step.PROVEN, Answer.QUIET): Move(Action.RAISE),
     (Step.PROVEN, Answer.UNREADABLE): Move(Action.WAIT, Step.PROVEN),

@@ -58,6 +58,36 @@ def make_live_item(
     )  # fmt: skip
 
 
+def add_closed_item(session: Session, item: RowMapping, /, **values: Any) -> None:
+    """Insert a closed item of the same key as ``item``, which lets it have its sequence number."""
+    connection = session.connection()
+    same = (
+        items.c.billable_id == item["billable_id"],
+        items.c.subscription_id == item["subscription_id"],
+        items.c.period_start == item["period_start"],
+        items.c.currency == item["currency"],
+    )
+    last = connection.execute(select(func.max(items.c.sequence)).where(*same)).scalar_one()
+    set_item(session, item["id"], sequence=last + 1)
+    copied = ("billable_id", "subscription_id", "period_start", "period_end", "currency",
+              "stripe_customer_id", "created_at", "updated_at")  # fmt: skip
+    connection.execute(
+        insert(items).values(
+            **{name: item[name] for name in copied}, sequence=last, status="closed", step="send",
+            is_dirty=False, may_overwrite=False, is_leaving=False, is_stale=False, generation=0,
+            target_minor=values["final_minor"], confirmed_minor=values["final_minor"],
+            confirmed_version=values["version"], attempts=0, **values,
+        )
+    )  # fmt: skip
+
+
+def known_uids(session: Session, but: int) -> set[str]:
+    """The uids of a billable's items, but for the item ``but`` itself, whose billable it is."""
+    mine = select(items.c.billable_id).where(items.c.id == but).scalar_subquery()
+    query = select(items.c.uid).where(items.c.billable_id == mine, items.c.id != but)
+    return set(session.connection().execute(query).scalars())
+
+
 def lock_idle_item(session: Session, key: ItemKey) -> RowMapping | None:
     """The pending item of a key, locked, if nobody is at work on it and no person is needed."""
     return (

@@ -8,7 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, column, func, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
 from sqlmodel import Session
 
 from aimeter_cli.domain.periods import Period
@@ -28,7 +39,8 @@ _UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
 @dataclass(frozen=True, slots=True)
 class OverageView:
     """One overage. ``amount`` is in ``currency``, the plan's; ``charge_amount`` in the customer's,
-    once it has been converted. ``item_status`` is that of its invoice item, if it has one."""
+    once it has been converted. ``item_status`` is that of its invoice item, if it has one;
+    ``run_id`` is the sync that dealt with it last, ``stranded_reason`` told where it was asked."""
 
     id: int
     billable: str
@@ -50,6 +62,8 @@ class OverageView:
     item_id: int | None
     item_status: str | None
     is_external: bool
+    run_id: str | None
+    stranded_reason: str | None = None
 
     @property
     def is_synced(self) -> bool:
@@ -58,11 +72,14 @@ class OverageView:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """``statuses`` None: any. ``period``: whose service period begins in this range."""
+    """``statuses`` None: any. ``period``: whose service period begins in this range. ``items``:
+    only what is owed on one of these invoice items."""
 
     statuses: tuple[str, ...] | None = None
     billable: BillableRef | None = None
     period: Period | None = None
+    run_id: str | None = None
+    items: tuple[int, ...] | None = None
 
     @property
     def only_unsynced(self) -> bool:
@@ -88,8 +105,51 @@ def totals(session: Session, wanted: Filter) -> list[tuple[str, int, Decimal]]:
 
 
 def overage_views(session: Session, ids: Sequence[int]) -> list[OverageView]:
-    query = _select().where(overages.c.id.in_(ids)).order_by(overages.c.id)
+    query = _select().where(among(overages.c.id, ids)).order_by(overages.c.id)
     return [_view(row) for row in session.connection().execute(query).mappings()]
+
+
+def ids_of_run(session: Session, run_id: str) -> list[int]:
+    """The overages that a run dealt with last, but for waived ones."""
+    query = (
+        select(overages.c.id)
+        .where(overages.c.run_id == run_id, overages.c.status != "waived")
+        .order_by(overages.c.id)
+    )
+    return list(session.connection().execute(query).scalars())
+
+
+def count_on_items(session: Session, item_ids: Sequence[int]) -> int:
+    """How many overages are owed on these invoice items."""
+    query = select(func.count()).select_from(overages).where(_owed_on(item_ids))
+    return int(session.connection().execute(query).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Unsynced:
+    """Overages of one status; ``oldest_at``: when the oldest of them began."""
+
+    status: str
+    currency: str
+    count: int
+    amount: Decimal
+    oldest_at: datetime
+
+
+def unsynced(session: Session) -> list[Unsynced]:
+    """What is on no invoice yet and not given up, by status and by the plan's currency."""
+    query = (
+        select(
+            overages.c.status,
+            overages.c.currency,
+            func.count(),
+            func.sum(overages.c.amount),
+            func.min(overages.c.created_at),
+        )
+        .where(_UNSYNCED)
+        .group_by(overages.c.status, overages.c.currency)
+    )
+    return [Unsynced(*row) for row in session.connection().execute(query)]
 
 
 def ids_on_failed_items(session: Session) -> list[int]:
@@ -104,15 +164,25 @@ def ids_on_failed_items(session: Session) -> list[int]:
 
 
 def held_item_of(session: Session, overage_id: int) -> int | None:
-    """The held item that an overage is on, or behind which it waits."""
+    """The held item that an overage is on, behind which it waits, or that it names as external."""
     query = text(
         "SELECT i.id FROM ai_overages o JOIN ai_invoice_items i ON i.id = o.item_id"
+        " OR i.stripe_item_id = o.external_item_id"
         " OR (o.item_id IS NULL AND o.status IN ('open', 'frozen')"
         " AND i.billable_id = o.billable_id AND i.subscription_id = o.subscription_id"
         " AND i.period_start = o.period_start)"
         " WHERE o.id = :id AND i.status = 'held'"
     )
     return session.connection().execute(query, {"id": overage_id}).scalars().first()
+
+
+def among(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """``column IN (…)`` for any number of numbers: they are no parameters of the statement."""
+    return column.in_(bindparam(None, numbers, expanding=True, literal_execute=True))
+
+
+def _owed_on(item_ids: Sequence[int]) -> ColumnElement[bool]:
+    return and_(among(overages.c.item_id, item_ids), overages.c.status != "waived")
 
 
 def _select() -> Select[Any]:
@@ -145,6 +215,10 @@ def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
             overages.c.period_start >= wanted.period.start,
             overages.c.period_start < wanted.period.end,
         )
+    if wanted.run_id is not None:
+        query = query.where(overages.c.run_id == wanted.run_id)
+    if wanted.items is not None:
+        query = query.where(_owed_on(wanted.items))
     return query
 
 
@@ -170,4 +244,5 @@ def _view(row: RowMapping) -> OverageView:
         item_id=row["item_id"],
         item_status=row["item_status"],
         is_external=row["external_item_id"] is not None,
+        run_id=row["run_id"],
     )

@@ -62,6 +62,7 @@ look_up changed         hold
 look_up gone            hold
 look_up closed          close
 look_up unreadable      wait look_up !
+look_up forgotten       adopt
 look_up misconfigured   stop
 proven  applied         settle
 proven  absent          raise
@@ -71,6 +72,7 @@ proven  changed         hold
 proven  gone            hold
 proven  closed          close
 proven  unreadable      wait proven !
+proven  forgotten       adopt
 proven  misconfigured   stop
 inspect applied         settle
 inspect absent          fail
@@ -99,6 +101,7 @@ def test_every_answer_at_every_step_has_its_move(row: list[str]) -> None:
 
 def test_the_table_has_exactly_the_answers_that_a_step_can_get() -> None:
     expected = {(s, a) for s in Step for a in (SENT if s in SENDING else READ)}
+    expected |= {(s, Answer.FORGOTTEN) for s in (Step.LOOK_UP, Step.PROVEN)}  # creates are found so
     assert set(TRANSITIONS) == expected
     assert {(Step(row[0]), Answer(row[1])) for row in ROWS} == expected
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, FLAG, Column, Noun
+from aimeter_cli.render.noun import COUNT, FLAG, TIME, Column, Noun
 
 STATE = Noun(
     "database",
@@ -20,3 +20,23 @@ UPGRADE = Noun(
 )
 
 BACKUP = Noun("backup", (Column("file"), Column("bytes", COUNT)))
+
+RESTORED = Noun(
+    "restore",
+    (
+        Column("restored_at", TIME),
+        Column("items", COUNT, header="Items to look up"),
+        Column("overages", COUNT, header="Overages not synced"),
+    ),
+)
+
+COPIED = Noun(
+    "copy",
+    (
+        Column("install_id"),
+        Column("customers", COUNT, header="Customers forgotten"),
+        Column("subscriptions", COUNT),
+        Column("prices", COUNT),
+        Column("items", COUNT),
+    ),
+)

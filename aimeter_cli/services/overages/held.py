@@ -9,18 +9,24 @@ from sqlalchemy import update
 from sqlmodel import Session
 
 from aimeter_cli.domain.sync import Step
-from aimeter_cli.errors import Conflict
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.services.sync.settle import DELETED, EXTERNAL
 
 
 def release_item(session: Session, item_id: int, now: datetime) -> None:
-    """Give a locked, held item back to the sync, with all of its held overages."""
+    """Give a locked, held item back to the sync, with all of its held overages.
+
+    One that an operator took for made by hand is ours after all: the overages that were marked as
+    charged by it are charged by it like the others.
+    """
     item = repo.item_by_id(session, item_id)
     if item["reason"] == EXTERNAL:
-        raise Conflict(
-            f"{item['stripe_item_id']} is ours, but an overage was marked as charged by it by hand",
-            hint="Waive what it holds, or make the amount right at Stripe.",
+        session.connection().execute(
+            update(repo.overages)
+            .where(repo.overages.c.external_item_id == item["stripe_item_id"])
+            .values(
+                status="frozen", external_item_id=None, synced_at=None, reason=None, updated_at=now
+            )
         )
     held = update(repo.overages).where(
         repo.overages.c.item_id == item_id, repo.overages.c.status == "held"
@@ -29,7 +35,7 @@ def release_item(session: Session, item_id: int, now: datetime) -> None:
         session.connection().execute(
             held.values(
                 status="frozen", item_id=None, in_version=None, reason=None, last_error=None,
-                synced_at=None, updated_at=now,
+                synced_at=None, released_at=now, updated_at=now,
             )
         )  # fmt: skip
         repo.return_carry(session, item_id)
@@ -39,7 +45,7 @@ def release_item(session: Session, item_id: int, now: datetime) -> None:
         )  # fmt: skip
         return
     session.connection().execute(
-        held.values(status="frozen", reason=None, last_error=None, updated_at=now)
+        held.values(status="frozen", reason=None, last_error=None, released_at=now, updated_at=now)
     )
     known = item["stripe_item_id"] is not None  # else it must be looked for first
     repo.set_item(

@@ -90,6 +90,8 @@ class Claim:
     attempts: int
     unanswered_at: datetime | None
     created_at: datetime
+    subscription_id: int
+    period_start: datetime
     may_overwrite: bool
     is_stale: bool
     overage_ids: tuple[int, ...]

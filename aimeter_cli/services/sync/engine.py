@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aimeter_cli.billing.base import BillingDriver, ItemRequest, ItemView, Reply
-from aimeter_cli.db.clock import database_now, steady
+from aimeter_cli.db.clock import steady
 from aimeter_cli.domain.sync import Action, Answer, Move, Step, next_move
-from aimeter_cli.repositories.items import amounts_we_set
 from aimeter_cli.services.sync import settle
 from aimeter_cli.services.sync.claim import raise_generation
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
-from aimeter_cli.services.sync.request import unix_hour_before
+from aimeter_cli.services.sync.look_up import LookUp, Seen
+from aimeter_cli.services.sync.restored import adopt
 from aimeter_cli.signals import StopFlag
 
 _attempts = logging.getLogger("aimeter")
@@ -47,6 +47,7 @@ class Engine:
     def __init__(self, context: Context, driver: BillingDriver, stop: StopFlag) -> None:
         self._context = context
         self._driver = driver
+        self._look_up = LookUp(context, driver)
         self._stop = stop
 
     def process(self, claim: Claim) -> Outcome:
@@ -56,37 +57,46 @@ class Engine:
             if self._stop.is_set() or steady() > claim.send_before:
                 settle.release(self._context, claim, step)
                 return Outcome(claim, "deferred", tried=False)
-            reply, view = self._ask(claim, step)
+            seen = self._ask(claim, step)
+            reply = seen.reply
             move = next_move(step, reply.answer)
             if move.action is Action.GO_ON:
                 if move.step is Step.INSPECT:
                     return self._inspect(claim, reply)
                 step = move.step
-            elif move.action is Action.RAISE:
-                raised = raise_generation(self._context, claim)
-                if raised is None:
+            elif move.action in (Action.RAISE, Action.ADOPT):
+                renewed = self._renew(claim, move, seen)
+                if renewed is None:
                     return Outcome(claim, "unknown", _LEASE_LOST)
-                if isinstance(raised, Accounted):
-                    return Outcome(claim, raised.status)
-                claim, step = raised, raised.step
+                if isinstance(renewed, Accounted):
+                    return Outcome(claim, renewed.status)
+                claim, step = renewed, renewed.step
             elif not self._waits_here(claim, reply):
-                return self._end(claim, move, reply, view)
+                return self._end(claim, move, reply, seen.view)
 
-    def _ask(self, claim: Claim, step: Step) -> tuple[Reply, ItemView | None]:
+    def _renew(self, claim: Claim, move: Move, seen: Seen) -> Claim | Accounted | None:
+        if move.action is Action.ADOPT:
+            return adopt(self._context, claim, seen.forgotten)
+        return raise_generation(self._context, claim)
+
+    def _ask(self, claim: Claim, step: Step) -> Seen:
         if step in (Step.SEND, Step.PROVE):
-            kind: Literal["create", "update"] = "update" if claim.kind == "update" else "create"
-            request = ItemRequest(
-                kind, claim.params, claim.key, claim.stripe_item_id, claim.send_before
-            )
-            reply = self._driver.send(request)
-            self._log(claim, kind, reply)
-            if reply.answer is Answer.DONE and reply.amount_minor != claim.target_minor:
-                reason = f"Stripe answered with the amount {reply.amount_minor}"
-                return Reply(Answer.KEY_MISMATCH, reply.item_id, reason=reason), None
-            return reply, None
-        reply, view = self._read(claim) if claim.kind == "update" else self._find(claim)
-        self._log(claim, step.value, reply)
-        return reply, view
+            what, seen = claim.kind, Seen(self._send(claim))
+        else:
+            what, seen = step.value, self._look_up.look(claim)
+        self._log(claim, what, seen.reply)
+        return seen
+
+    def _send(self, claim: Claim) -> Reply:
+        kind: Literal["create", "update"] = "update" if claim.kind == "update" else "create"
+        request = ItemRequest(
+            kind, claim.params, claim.key, claim.stripe_item_id, claim.send_before
+        )
+        reply = self._driver.send(request)
+        if reply.answer is Answer.DONE and reply.amount_minor != claim.target_minor:
+            reason = f"Stripe answered with the amount {reply.amount_minor}"
+            return Reply(Answer.KEY_MISMATCH, reply.item_id, reason=reason)
+        return reply
 
     def _log(self, claim: Claim, what: str, reply: Reply) -> None:
         """One line for each thing that was asked of Stripe, and what it said."""
@@ -102,62 +112,15 @@ class Engine:
             },
         )  # fmt: skip
 
-    def _read(self, claim: Claim) -> tuple[Reply, ItemView | None]:
-        found = self._driver.read(str(claim.stripe_item_id))
-        if isinstance(found, Reply):
-            return found, None
-        return self._judge(claim, found), found
-
-    def _find(self, claim: Claim) -> tuple[Reply, ItemView | None]:
-        since = unix_hour_before(claim.created_at)
-        found = self._driver.find(claim.stripe_customer_id, claim.tag, since)
-        if isinstance(found, Reply):
-            return found, None
-        if not found:
-            return self._absent(claim), None
-        if len(found) > 1:
-            ids = ", ".join(view.item_id for view in found)
-            return Reply(Answer.DUPLICATE, reason=f"duplicate: {ids}"), None
-        view = found[0]
-        if (view.version, view.amount_minor) == (claim.version, claim.target_minor):
-            return Reply(Answer.APPLIED, view.item_id, view.amount_minor), view
-        return Reply(Answer.CHANGED, view.item_id, view.amount_minor), view
-
-    def _judge(self, claim: Claim, view: ItemView) -> Reply:
-        """What an item that was read says about the version in flight."""
-        facts = {"item_id": view.item_id, "amount_minor": view.amount_minor}
-        if view.is_closed:
-            return Reply(Answer.CLOSED, **facts)  # type: ignore[arg-type]
-        if (view.version, view.amount_minor) == (claim.version, claim.target_minor):
-            return Reply(Answer.APPLIED, **facts)  # type: ignore[arg-type]
-        with self._context.database.read() as session:
-            ours = amounts_we_set(session, claim.item_id)
-        seen = (view.version, view.amount_minor)
-        foreign = seen not in ours or view.version == claim.version
-        if foreign and not claim.may_overwrite:
-            return Reply(Answer.CHANGED, **facts)  # type: ignore[arg-type]
-        return self._absent(claim)
-
-    def _absent(self, claim: Claim) -> Reply:
-        """Not there: believed once nothing that was sent can be under way any more."""
-        if claim.unanswered_at is None:
-            return Reply(Answer.QUIET)
-        with self._context.database.read() as session:
-            now = database_now(session)
-        if now >= claim.unanswered_at + self._context.lease:
-            return Reply(Answer.QUIET)
-        return Reply(Answer.ABSENT, reason="not at Stripe yet; a request may still be under way")
-
     def _inspect(self, claim: Claim, refusal: Reply) -> Outcome:
         """A refused create has failed; a refused update is read to see why."""
         if claim.kind == "create":
             settle.settle_failed(self._context, claim, refusal)
             return Outcome(claim, "failed", refusal)
-        reply, view = self._read(claim)
-        move = next_move(Step.INSPECT, reply.answer)
-        if move.action is Action.FAIL:
-            reply = refusal
-        return self._end(claim, move, reply, view)
+        seen = self._look_up.look(claim)
+        move = next_move(Step.INSPECT, seen.reply.answer)
+        reply = refusal if move.action is Action.FAIL else seen.reply
+        return self._end(claim, move, reply, seen.view)
 
     def _waits_here(self, claim: Claim, reply: Reply) -> bool:
         """Whether a rate-limited request waits a moment and goes on within the lease."""

@@ -42,6 +42,7 @@ def item_params(
         "aimeter_item": item_tag(install_id, item["uid"]),
         "aimeter_version": str(version),
         "aimeter_billable": billable.ref,
+        "aimeter_subscription": str(item["subscription_id"]),
         "aimeter_period_start": iso(item["period_start"]),
         "aimeter_period_end": iso(item["period_end"]),
     }

@@ -47,7 +47,7 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
             session, claim.item_id, claim.token, **_RELEASED, status="idle", step=Step.SEND.value,
             stripe_item_id=reply.item_id, confirmed_minor=claim.target_minor,
             confirmed_version=claim.version, attempts=0, unanswered_at=None, reason=None,
-            updated_at=now, check_after=now + _CLOSING_CHECK, may_overwrite=False,
+            updated_at=now, check_after=now + _CLOSING_CHECK, may_overwrite=False, is_stale=False,
         )  # fmt: skip
         if settled:
             ended = closed_empty(repo.item_by_id(session, claim.item_id))
@@ -216,6 +216,7 @@ def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) ->
     """
     final, version = view.amount_minor, item["version"]
     ours = (view.version, final) in repo.amounts_we_set(session, item["id"])
+    ours = ours or is_of_before_a_restore(view, item["confirmed_version"], stale=item["is_stale"])
     pending = item["confirmed_version"] < version
     applied = pending and view.version == version and ours
     moved: list[int] = []
@@ -246,6 +247,11 @@ def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) ->
             f"{Money.of_nanos(rest, item['currency'])} goes to the customer's next item"
         )
     return Closing("closed", tuple(moved), note)
+
+
+def is_of_before_a_restore(view: ItemView, known_version: int, *, stale: bool) -> bool:
+    """Whether we set an amount at Stripe after the backup was made that this database came from."""
+    return stale and view.version is not None and view.version > known_version
 
 
 def _mark_synced(session: Session, item_id: int, now: datetime) -> None:

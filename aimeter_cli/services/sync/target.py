@@ -27,22 +27,34 @@ def target_of(session: Session, item: RowMapping) -> int:
 
 
 def set_target(
-    session: Session, context: Context, item: RowMapping, started: float, *, again: bool = False
+    session: Session,
+    context: Context,
+    item: RowMapping,
+    started: float,
+    *,
+    again: bool = False,
+    is_known: bool = False,
 ) -> Claim | Accounted:
-    """Lease the item for its new amount, or account for it at once if nothing is to be sent."""
+    """Lease the item for its new amount, or account for it at once if nothing is to be sent.
+
+    ``again``: the same version under a new key. ``is_known``: what Stripe has of it has been looked
+    up. A stale item must be, before it is made.
+    """
     now = database_now(session)
     target = target_of(session, item)
     version = item["version"] if again else item["version"] + 1
     if not again:
         _move_in_flight(session, item, version)
-    if target == item["confirmed_minor"] and not item["may_overwrite"]:
+    at_stripe = item["stripe_item_id"] is not None
+    is_sure = not item["may_overwrite"] and not (item["is_stale"] and at_stripe)
+    if target == item["confirmed_minor"] and is_sure:
         return _account_without_sending(session, item, version, now)
-    generation = item["generation"] + 1 if again else 0
+    generation = max(item["generation"] + 1 if again else 0, context.first_generation)
     params = item_params(
         session, item, install_id=context.install_id, version=version, target_minor=target,
         settings=context.settings, now=context.now,
     )  # fmt: skip
-    kind = "update" if item["stripe_item_id"] else "create"
+    kind = "update" if at_stripe else "create"
     repo.add_attempt(
         session, item_id=item["id"], run_id=context.run_id, version=version, generation=generation,
         kind=kind, stripe_item_id=item["stripe_item_id"], amount_minor=target,
@@ -51,6 +63,8 @@ def set_target(
     )  # fmt: skip
     customer = {} if kind == "update" else {"stripe_customer_id": params["customer"]}
     step = Step.CHECK if kind == "update" and not again else Step.SEND
+    if kind == "create" and item["is_stale"] and not (again or is_known):
+        step = Step.LOOK_UP
     repo.set_item(
         session, item["id"], status="sending", step=step.value, is_dirty=False, version=version,
         generation=generation, target_minor=target, lease_token=uuid.uuid4().hex,
@@ -150,6 +164,8 @@ def under_lease(
         attempts=item["attempts"],
         unanswered_at=item["unanswered_at"],
         created_at=item["created_at"],
+        subscription_id=item["subscription_id"],
+        period_start=item["period_start"],
         may_overwrite=item["may_overwrite"],
         is_stale=item["is_stale"],
         overage_ids=tuple(repo.in_flight(session, item["id"], item["version"])),

@@ -320,12 +320,24 @@ def test_releasing_an_item_that_was_changed_before_it_was_known_makes_no_second_
     assert (world.charged(), world.statuses()) == ([1000], ["synced"])
 
 
-def test_an_item_marked_as_charged_by_hand_is_not_released(world: World) -> None:
+@pytest.mark.parametrize("released", [1, 2])
+def test_an_item_that_was_taken_for_made_by_hand_goes_on_as_ours_once_released(
+    world: World, released: int
+) -> None:
     owing(world)
+    world.sandbox.add_fault(f"lost:{CREATE}")
     world.sync()
-    world.execute("UPDATE ai_invoice_items SET status = 'held', reason = 'marked_as_external'")
-    with pytest.raises(Conflict, match="is ours, but an overage was marked"):
-        by_hand.release(world.database, [1], now=NOW)
+    [item] = world.sandbox.items()
+    world.execute("UPDATE ai_invoice_items SET status = 'failed', step = 'look_up'")
+    by_hand.mark_synced(world.database, 1, item["id"], now=NOW)
+    world.sync()
+    world.use(100_000)
+    assert [entry.reason for entry in world.sync().blocked] == ["item_held"]
+    by_hand.release(world.database, [released], now=NOW)
+    for _ in range(2):
+        assert world.sync().exit_code == 0
+    assert (world.charged(), world.statuses()) == ([1200], ["synced", "synced"])
+    assert [overage.external_item_id for overage in world.overages] == [None, None]
 
 
 @pytest.mark.parametrize("released", [1, 2, 3])
