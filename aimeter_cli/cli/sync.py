@@ -9,7 +9,7 @@ import typer
 from aimeter_cli.cli.invocation import Invocation, invocation
 from aimeter_cli.cli.options import BillableOption, DryRun
 from aimeter_cli.errors import NotFound, RowsFailed
-from aimeter_cli.render.nouns.sync import BLOCKED, STATE, SUMMARY, SYNC_ITEM
+from aimeter_cli.render.nouns.sync import BLOCKED, FINAL_INVOICE, STATE, SUMMARY, SYNC_ITEM
 
 if TYPE_CHECKING:
     from aimeter_cli.domain.references import BillableRef
@@ -114,6 +114,8 @@ def _show(run: Invocation, report: Report) -> None:
     if run.out.is_for_people:
         if report.items:
             run.out.rows(SYNC_ITEM, report.items, empty="")
+        if report.final_invoices:
+            run.out.rows(FINAL_INVOICE, report.final_invoices, empty="")
         if report.blocked:
             run.out.rows(BLOCKED, report.blocked, empty="")
         run.out.text(report.in_words)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    or_,
     select,
     table,
     text,
@@ -30,7 +31,11 @@ from aimeter_cli.models.overages import UNSYNCED, Overage
 overages = table_of(Overage)
 # Only the columns that a listing needs: building the models of these two would cost it more than
 # the query does.
-items = table("ai_invoice_items", column("id"), column("stripe_item_id"), column("status"))
+items = table(
+    "ai_invoice_items", column("id"), column("stripe_item_id"), column("status"),
+    column("final_invoice_id"),
+)  # fmt: skip
+finals = table("ai_final_invoices", column("id"), column("status"))
 billables = table("ai_billables", column("id"), column("type"), column("external_id"))
 
 _UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
@@ -153,11 +158,12 @@ def unsynced(session: Session) -> list[Unsynced]:
 
 
 def ids_on_failed_items(session: Session) -> list[int]:
-    """The overages whose item failed, those included that it had confirmed before."""
+    """The overages whose item or final invoice failed, those confirmed before included."""
+    failed = select(finals.c.id).where(finals.c.status == "failed")
     query = (
         select(overages.c.id)
         .select_from(overages.join(items, items.c.id == overages.c.item_id))
-        .where(items.c.status == "failed")
+        .where(or_(items.c.status == "failed", items.c.final_invoice_id.in_(failed)))
         .order_by(overages.c.id)
     )
     return list(session.connection().execute(query).scalars())

@@ -28,12 +28,14 @@ from sqlmodel import Session
 
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem
 from aimeter_cli.models.overages import Overage
 
 overages = table_of(Overage)
 items = table_of(InvoiceItem)
 billables = table_of(Billable)
+finals = table_of(FinalInvoice)
 
 _UNSENT = text(
     "ai_overages.item_id IS NULL AND ai_overages.status IN ('open', 'frozen', 'needs_rate')"
@@ -297,7 +299,36 @@ def blocked_rows(
         found.append(_blocked(row, kind, detail))
     rest = connection.execute(stopped.order_by(overages.c.id).limit(limit))
     found += [_blocked(row, row.status, row.detail) for row in rest]
-    return found + _on_stopped_items(session, billable_id, {row.overage_id for row in found})
+    known = {row.overage_id for row in found}
+    return (
+        found
+        + _on_stopped_items(session, billable_id, known)
+        + _on_stopped_invoices(session, billable_id)
+    )
+
+
+def _on_stopped_invoices(session: Session, billable_id: int | None) -> list[BlockedRow]:
+    """One overage of each final invoice that waits for an operator."""
+    query = (
+        select(
+            billables.c.type,
+            billables.c.external_id,
+            billables.c.currency.label("billed_in"),
+            func.max(overages.c.id).label("id"),
+            func.max(overages.c.currency).label("plan_currency"),
+            finals.c.status,
+            finals.c.reason.label("detail"),
+        )
+        .select_from(
+            finals.join(items, items.c.final_invoice_id == finals.c.id)
+            .join(overages, overages.c.item_id == items.c.id)
+            .join(billables, billables.c.id == items.c.billable_id)
+        )
+        .where(finals.c.status.in_(("failed", "held")), _for_billable(billable_id))
+        .group_by(finals.c.id, billables.c.id)
+    )
+    rows = session.connection().execute(query).all()
+    return [_blocked(row, f"invoice_{row.status}", row.detail) for row in rows]
 
 
 def _on_stopped_items(

@@ -16,6 +16,7 @@ from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.usage import usage_line
 from aimeter_cli.models.billables import Billable
+from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
@@ -140,6 +141,12 @@ class World:
                     if value is not None:
                         setattr(item, name, value - shift)
                 session.add(item)
+            for invoice in session.exec(select(FinalInvoice)):
+                for name in ("lease_expires_at", "not_before", "unanswered_at"):
+                    value = getattr(invoice, name)
+                    if value is not None:
+                        setattr(invoice, name, value - shift)
+                session.add(invoice)
             for attempt in session.exec(select(SyncAttempt)):
                 attempt.first_sent_at -= shift
                 attempt.last_sent_at -= shift

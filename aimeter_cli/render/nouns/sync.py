@@ -40,6 +40,20 @@ BLOCKED = Noun(
         Column("hint"),
     ),
 )
+FINAL_INVOICE = Noun(
+    "final invoice",
+    (
+        Column("billable"),
+        Column("stripe_customer_id", header="Customer"),
+        Column("stripe_invoice_id", header="Final invoice"),
+        Column("currency"),
+        Column("amount_minor", COUNT, header="Amount (minor)"),
+        Column("items", LIST),
+        Column("overages", LIST),
+        Column("status", STATUS),
+        Column("error"),
+    ),
+)
 SUMMARY = Noun(
     "sync",
     (
@@ -56,6 +70,7 @@ SUMMARY = Noun(
         Column("items", ROWS, of=SYNC_ITEM),
         Column("carried", COUNT),
         Column("closed", COUNT),
+        Column("final_invoices", ROWS, of=FINAL_INVOICE),
         Column("blocked_reasons", ROWS, get="blocked", of=BLOCKED),
         Column("notices", LIST),
     ),

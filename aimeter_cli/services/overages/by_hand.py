@@ -17,6 +17,7 @@ from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.repositories import items as item_repo
 from aimeter_cli.repositories import overages as repo
 from aimeter_cli.repositories.overages import OverageView
+from aimeter_cli.services.overages.final_invoice import reopen_invoice
 from aimeter_cli.services.overages.held import release_item
 from aimeter_cli.services.overages.listing import found
 
@@ -124,6 +125,8 @@ def retry(
             ids = repo.ids_on_failed_items(session)
 
     def change(session: Session, view: OverageView) -> None:
+        if reopen_invoice(session, view.item_id):
+            return
         if view.item_id is not None and view.item_status == "failed":
             _reopen(session, view.item_id, dirty=False)
             version = _version(session, view.item_id)
@@ -157,13 +160,17 @@ def release(
 
 def release_one(session: Session, view: OverageView, now: datetime) -> None:
     """Raises Conflict."""
+    if view.status != "held" and reopen_invoice(session, view.item_id):
+        return
     behind = repo.held_item_of(session, view.id)
     if behind is not None:
         release_item(session, behind, now)
     elif view.status == "held":
+        at_stripe = view.item_id is not None  # held there because its subscription ended unpaid
         _set(
-            session, view.id, now, status="frozen", reason=None, last_error=None, released_at=now
-        )
+            session, view.id, now, status="synced" if at_stripe else "frozen",
+            synced_at=now if at_stripe else None, reason=None, last_error=None, released_at=now,
+        )  # fmt: skip
     elif view.status != "frozen":  # frozen: with another one of its item, just now
         raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
 

@@ -38,6 +38,14 @@ HINTS: dict[str, Callable[[BlockedRow], str]] = {
         f"mend the cause, then aimeter overages retry --all; see also "
         f"aimeter overages list --billable {row.billable}"
     ),
+    "invoice_failed": lambda row: (
+        f"the final invoice of an ended subscription: mend the cause, then "
+        f"aimeter overages retry {row.overage_id}"
+    ),
+    "invoice_held": lambda row: (
+        f"a person deleted the final invoice: aimeter overages release {row.overage_id} makes it "
+        "anew"
+    ),
     "item_held": lambda row: (
         f"a person changed the item at Stripe: aimeter overages release {row.overage_id} puts "
         "our amount there again"

@@ -9,6 +9,7 @@ from aimeter_cli.errors import AimeterError
 from aimeter_cli.services.sync.blocked import Blocked
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Held
 from aimeter_cli.services.sync.engine import Outcome
+from aimeter_cli.services.sync.finals.work import FinalOutcome
 
 
 @dataclass(slots=True)
@@ -25,6 +26,21 @@ class ItemLine:
     error: str | None = None
     request_id: str | None = None
     request: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalLine:
+    """One final invoice of the summary; ``amount_minor`` is what its ``items`` come to."""
+
+    billable: str
+    stripe_customer_id: str
+    stripe_invoice_id: str | None
+    currency: str
+    amount_minor: int
+    items: tuple[str, ...]
+    overages: tuple[int, ...]
+    status: str
+    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -47,6 +63,7 @@ class Report:
     remaining: int = 0
     seconds: float = 0.0
     items: list[ItemLine] = field(default_factory=list)
+    final_invoices: list[FinalLine] = field(default_factory=list)
     blocked: list[Blocked] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     error: AimeterError | None = None
@@ -145,6 +162,23 @@ class Report:
             _line(claim, outcome.status, sent or claim.stripe_item_id,
                   error=None if reply is None or done else reply.reason,
                   request_id=reply.request_id if reply is not None else None)
+        )  # fmt: skip
+
+    def add_final(self, outcome: FinalOutcome) -> None:
+        """A final invoice that was worked on."""
+        claim, reply = outcome.claim, outcome.reply
+        told = outcome.status in ("failed", "held", "unknown")
+        self.tried_in_vain += told
+        self.closed += outcome.closings.closed
+        self.notices += outcome.closings.notes
+        self.final_invoices.append(
+            FinalLine(
+                claim.billable, claim.stripe_customer_id,
+                (reply.invoice_id if reply is not None else None) or claim.stripe_invoice_id,
+                claim.currency, claim.amount_minor, tuple(item for _, item in claim.items),
+                claim.overage_ids, outcome.status,
+                reply.reason if told and reply is not None else None,
+            )
         )  # fmt: skip
 
     def add_planned(self, claim: Claim) -> None:

@@ -13,13 +13,13 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from aimeter_cli.billing.base import BillingDriver
+from aimeter_cli.billing.base import BillingDriver, InvoicingDriver, Reply
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
 from aimeter_cli.errors import AimeterError, ConfigurationError
-from aimeter_cli.repositories import sendable
+from aimeter_cli.repositories import final_invoices, sendable
 from aimeter_cli.repositories.installation import installation
 from aimeter_cli.repositories.sendable import ItemKey, WaitingItem
 from aimeter_cli.services.sync.account import check_account, check_mode
@@ -32,6 +32,8 @@ from aimeter_cli.services.sync.claim import (
 )
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.engine import Engine, Outcome, find_closings
+from aimeter_cli.services.sync.finals.policy import apply_policy
+from aimeter_cli.services.sync.finals.work import FinalInvoices, FinalOutcome
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
@@ -99,9 +101,11 @@ def run_sync(
         here, database, settings, run_id=report.run_id, now=now, dry_run=options.dry_run
     )
     _look_for_rates(context)
+    _end(context, options, report)
     run = _Run(context, driver, options, report, stop, started)
     if run.may_begin():
         run.execute(advance)
+        run.invoice_what_ended()
         run.close_items()
     run.conclude()
     return report
@@ -123,6 +127,21 @@ def _look_for_rates(context: Context) -> None:
         pairs = sendable.rate_pairs(session)
     if pairs and not context.dry_run:
         renew_waiting_rates(context, pairs)
+
+
+def _end(context: Context, options: Options, report: Report) -> None:
+    """Waive or hold what is pending of subscriptions that have ended, before anything is sent."""
+    if context.dry_run:
+        return
+    ended = apply_policy(context, options.billable_id)
+    if ended.waived:
+        report.notices.append(f"{ended.waived} overage(s) of ended subscriptions were waived")
+    if ended.held:
+        report.tried_in_vain += 1
+        report.notices.append(
+            f"{ended.held} overage(s) are held: their subscriptions ended for non-payment; "
+            "aimeter overages list --status held"
+        )
 
 
 def _plan(context: Context, options: Options) -> list[_Job]:
@@ -179,7 +198,7 @@ class _Run:
 
     def may_begin(self) -> bool:
         """Whether the key is known to be the right one, where it will be needed."""
-        if self._options.dry_run or not (self._jobs or self._closing()):
+        if self._options.dry_run or not (self._jobs or self._closing() or self._finals()):
             return True
         try:
             check_account(self._context, self._driver)
@@ -208,6 +227,21 @@ class _Run:
                 else:  # its claim is left to its lease, the others go on, the run ends with it
                     self._report.fault = self._report.fault or fault
 
+    def invoice_what_ended(self) -> None:
+        """Final invoices for what is pending of subscriptions that have ended."""
+        if self._options.dry_run or self._stopping():
+            return
+        if not isinstance(self._driver, InvoicingDriver):
+            return  # such items are listed as stranded
+        finals = FinalInvoices(self._context, self._driver, self._stopping)
+        options = self._options
+        finals.run(options.billable_id, retry_now=options.retry_now, tell=self._note_final)
+
+    def _note_final(self, outcome: FinalOutcome) -> None:
+        self._report.add_final(outcome)
+        if outcome.misconfigured and outcome.reply is not None:
+            self._misconfigured(outcome.reply)
+
     def close_items(self) -> None:
         """Close items whose invoice is finalised."""
         if self._options.dry_run or self._options.billable_id or self._stopping():
@@ -221,6 +255,10 @@ class _Run:
                 f"{found.held} item(s) were deleted or changed by a person at Stripe: "
                 "aimeter overages list --status held"
             )
+
+    def _finals(self) -> bool:
+        with self._context.database.read() as session:
+            return final_invoices.any_due(session, self._context.now)
 
     def _closing(self) -> list[tuple[int, int, str]]:
         with self._context.database.read() as session:
@@ -288,11 +326,7 @@ class _Run:
             self._report.add_outcome(outcome)
             reply = outcome.reply
             if outcome.misconfigured and reply is not None:
-                self._report.error = ConfigurationError(
-                    f"Stripe refuses the key or does not know the address: {reply.reason}",
-                    hint="Check STRIPE_API_KEY, its permissions and STRIPE_API_BASE.",
-                )
-                self._halt.stop()
+                self._misconfigured(reply)
             if reply is not None and outcome.tried:
                 self._unreachable = self._unreachable + 1 if reply.unreachable else 0
                 if self._unreachable >= UNREACHABLE_LIMIT and not self._halt.is_set():
@@ -301,6 +335,13 @@ class _Run:
                         "the run stopped, the next one goes on"
                     )
                     self._halt.stop()
+
+    def _misconfigured(self, reply: Reply) -> None:
+        self._report.error = ConfigurationError(
+            f"Stripe refuses the key or does not know the address: {reply.reason}",
+            hint="Check STRIPE_API_KEY, its permissions and STRIPE_API_BASE.",
+        )
+        self._halt.stop()
 
     def _stopping(self) -> bool:
         limit = self._options.max_seconds

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, select, update
 from sqlmodel import Session
 
 from aimeter_cli.billing.base import ItemView, Reply
@@ -28,6 +28,7 @@ CHANGED = "changed_at_stripe"
 DELETED = "deleted_at_stripe"
 DIFFERENCE = "difference_carried"
 EXTERNAL = "marked_as_external"
+UNPAID = "ended_unpaid"
 _RELEASED = {"lease_token": None, "lease_expires_at": None}
 _CLOSING_CHECK = timedelta(hours=1)
 
@@ -229,7 +230,7 @@ def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) ->
         )  # fmt: skip
         repo.return_carry(session, item["id"], version)
     confirmed = {"confirmed_version": version, "confirmed_minor": final} if applied else {}
-    _mark_synced(session, item["id"], now)
+    _mark_synced(session, item["id"], now, with_unpaid=True)
     rest = repo.item_total(session, item["id"]) - minor_to_nanos(final, item["currency"])
     is_usual = 0 <= rest < minor_unit(item["currency"]).step_nanos
     reason = CHANGED if not ours else None if is_usual else DIFFERENCE
@@ -254,13 +255,15 @@ def is_of_before_a_restore(view: ItemView, known_version: int, *, stale: bool) -
     return stale and view.version is not None and view.version > known_version
 
 
-def _mark_synced(session: Session, item_id: int, now: datetime) -> None:
+def _mark_synced(
+    session: Session, item_id: int, now: datetime, *, with_unpaid: bool = False
+) -> None:
+    chosen: ColumnElement[bool] = overages.c.status.in_(("frozen", "carried", "unknown", "failed"))
+    if with_unpaid:  # an invoice has taken what was held on it
+        chosen |= (overages.c.status == "held") & (overages.c.reason == UNPAID)
     session.connection().execute(
         update(overages)
-        .where(
-            overages.c.item_id == item_id,
-            overages.c.status.in_(("frozen", "carried", "unknown", "failed")),
-        )
+        .where(overages.c.item_id == item_id, chosen)
         .values(status="synced", synced_at=now, last_error=None, updated_at=now)
     )
 

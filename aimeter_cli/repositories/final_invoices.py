@@ -1,0 +1,283 @@
+"""Pending overage of ended subscriptions, and the final invoices that take it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlmodel import Session, col
+from sqlmodel import select as sqlmodel_select
+
+from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.final_invoices import FinalInvoice
+from aimeter_cli.models.items import InvoiceItem, SyncAttempt
+from aimeter_cli.models.overages import Overage
+from aimeter_cli.models.subscriptions import Subscription
+
+invoices = table_of(FinalInvoice)
+_items = table_of(InvoiceItem)
+_overages = table_of(Overage)
+_attempts = table_of(SyncAttempt)
+_subscriptions = table_of(Subscription)
+
+_UNSENT = text(
+    "ai_overages.item_id IS NULL AND ai_overages.status IN ('open', 'frozen', 'needs_rate')"
+)
+_PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
+_DUE = text("ai_final_invoices.status IN ('sending', 'unknown')")
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    """At least those that :func:`aimeter_cli.domain.subscription.is_over` finds over."""
+    facts = _subscriptions.c
+    return or_(facts.ends_at <= now, facts.expired_at <= now, facts.grace_period_ends_at <= now)
+
+
+def ended_with_pending(
+    session: Session, now: datetime, billable_id: int | None
+) -> Sequence[Subscription]:
+    """Subscriptions that are over, or nearly so, with overage that is not on an invoice yet."""
+    mine = true() if billable_id is None else _subscriptions.c.billable_id == billable_id
+    unsent = select(_overages.c.subscription_id).where(_UNSENT)
+    pending = select(_items.c.subscription_id).where(
+        _PENDING, _items.c.confirmed_minor > 0, _items.c.final_invoice_id.is_(None)
+    )
+    ids = select(_subscriptions.c.id).where(
+        _is_over(now), mine,
+        or_(_subscriptions.c.id.in_(unsent), _subscriptions.c.id.in_(pending)),
+    )  # fmt: skip
+    query = sqlmodel_select(Subscription).where(col(Subscription.id).in_(ids))
+    return session.exec(query.order_by(col(Subscription.id))).all()
+
+
+def give_up_unsent(
+    session: Session, subscription_id: int, now: datetime, **values: Any
+) -> list[int]:
+    """Change what is not sent yet and was not released; the ids."""
+    mine = and_(_overages.c.subscription_id == subscription_id, _overages.c.released_at.is_(None))
+    return _changed(session, and_(_UNSENT, mine), now, values)
+
+
+def give_up_on_items(
+    session: Session, subscription_id: int, now: datetime, **values: Any
+) -> list[int]:
+    """The same for what is on pending items that nobody is at work on and no invoice takes."""
+    waiting = (
+        select(_items.c.id)
+        .where(
+            _items.c.subscription_id == subscription_id,
+            _PENDING,
+            _items.c.final_invoice_id.is_(None),
+        )
+        .order_by(_items.c.id)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    ids = list(session.connection().execute(waiting).scalars())
+    chosen = and_(
+        _overages.c.item_id.in_(ids),
+        _overages.c.status.in_(("synced", "carried")),
+        _overages.c.released_at.is_(None),
+    )
+    return _changed(session, chosen, now, values)
+
+
+def _changed(
+    session: Session, chosen: ColumnElement[bool], now: datetime, values: dict[str, Any]
+) -> list[int]:
+    statement = update(_overages).where(chosen).values(**values, updated_at=now)
+    return list(session.connection().execute(statement.returning(_overages.c.id)).scalars())
+
+
+def soil_items_of(session: Session, overage_ids: Sequence[int]) -> None:
+    """The items of these overages must be set anew."""
+    touched = select(_overages.c.item_id).where(_overages.c.id.in_(overage_ids))
+    session.connection().execute(
+        update(_items).where(_items.c.id.in_(touched)).values(is_dirty=True)
+    )
+
+
+class Uninvoiced(NamedTuple):
+    """What one final invoice is for."""
+
+    subscription_id: int
+    billable_id: int
+    currency: str
+
+
+def uninvoiced(session: Session, now: datetime, billable_id: int | None) -> list[Uninvoiced]:
+    """Ended subscriptions whose pending items are all settled, and on no invoice."""
+    other = _items.alias()
+    changing = and_(other.c.status == "idle", other.c.is_dirty)
+    unfinished = exists().where(
+        other.c.subscription_id == _items.c.subscription_id,
+        or_(other.c.status.in_(("sending", "unknown")), changing),
+    )
+    unsent = exists().where(_overages.c.subscription_id == _items.c.subscription_id, _UNSENT)
+    begun = exists().where(
+        invoices.c.subscription_id == _items.c.subscription_id,
+        invoices.c.currency == _items.c.currency,
+        invoices.c.status != "done",
+    )
+    mine = true() if billable_id is None else _items.c.billable_id == billable_id
+    query = (
+        select(_items.c.subscription_id, _items.c.billable_id, _items.c.currency)
+        .select_from(_items.join(_subscriptions, _subscriptions.c.id == _items.c.subscription_id))
+        .where(is_takeable(), mine, _is_over(now), ~unfinished, ~unsent, ~begun)
+        .distinct()
+        .order_by(_items.c.subscription_id, _items.c.currency)
+    )
+    return [Uninvoiced(*row) for row in session.connection().execute(query)]
+
+
+def is_takeable() -> ColumnElement[bool]:
+    """Pending items that owe something, are on no invoice, and of which nothing is held."""
+    held = exists().where(_overages.c.item_id == _items.c.id, _overages.c.status == "held")
+    return and_(
+        _PENDING,
+        _items.c.confirmed_minor > 0,
+        _items.c.is_dirty.is_(False),
+        _items.c.final_invoice_id.is_(None),
+        _items.c.stripe_invoice_id.is_(None),
+        ~held,
+    )
+
+
+def lock_takeable(session: Session, what: Uninvoiced, limit: int) -> Sequence[RowMapping]:
+    query = (
+        select(_items)
+        .where(
+            _items.c.subscription_id == what.subscription_id,
+            _items.c.currency == what.currency,
+            is_takeable(),
+        )
+        .order_by(_items.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True, of=_items)
+    )
+    return session.connection().execute(query).mappings().all()
+
+
+def any_due(session: Session, now: datetime) -> bool:
+    """Whether there is a final invoice to go on with, or to begin."""
+    begun = select(invoices.c.id).where(_DUE).limit(1)
+    if session.connection().execute(begun).first() is not None:
+        return True
+    return bool(uninvoiced(session, now, None))
+
+
+def due_ids(
+    session: Session, clock: datetime, *, retry_now: bool, billable_id: int | None
+) -> list[int]:
+    """Final invoices left by a dead process, or whose back-off is over."""
+    abandoned = and_(invoices.c.status == "sending", invoices.c.lease_expires_at < clock)
+    patience = true() if retry_now else invoices.c.not_before <= clock
+    waiting = and_(invoices.c.status == "unknown", patience)
+    mine = true() if billable_id is None else invoices.c.billable_id == billable_id
+    query = select(invoices.c.id).where(_DUE, or_(abandoned, waiting), mine)
+    return list(session.connection().execute(query.order_by(invoices.c.id)).scalars())
+
+
+def has_unreleased(session: Session, item_id: int) -> bool:
+    """Whether an item holds overage that no operator has agreed to charge."""
+    query = select(_overages.c.id).where(
+        _overages.c.item_id == item_id,
+        _overages.c.released_at.is_(None),
+        _overages.c.status != "waived",
+    )
+    return session.connection().execute(query.limit(1)).first() is not None
+
+
+def insert_invoice(session: Session, **values: Any) -> int:
+    statement = insert(invoices).values(**values).returning(invoices.c.id)
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def lock_invoice(session: Session, invoice_id: int) -> RowMapping | None:
+    """A due one by its id, locked, if nobody else has it."""
+    query = select(invoices).where(invoices.c.id == invoice_id, _DUE)
+    locked = query.with_for_update(skip_locked=True, key_share=True)
+    return session.connection().execute(locked).mappings().first()
+
+
+def invoice_by_id(session: Session, invoice_id: int) -> RowMapping:
+    query = select(invoices).where(invoices.c.id == invoice_id)
+    return session.connection().execute(query).mappings().one()
+
+
+def set_invoice(session: Session, invoice_id: int, /, **values: Any) -> None:
+    session.connection().execute(
+        update(invoices).where(invoices.c.id == invoice_id).values(**values)
+    )
+
+
+def set_leased(session: Session, invoice_id: int, token: str, **values: Any) -> bool:
+    """Change an invoice whose lease is still ours. False: another process has taken it over."""
+    result = session.connection().execute(
+        update(invoices)
+        .where(
+            invoices.c.id == invoice_id,
+            invoices.c.lease_token == token,
+            invoices.c.status == "sending",
+        )
+        .values(**values)
+    )
+    return result.rowcount == 1
+
+
+def items_of(session: Session, invoice_id: int) -> Sequence[RowMapping]:
+    query = select(_items).where(_items.c.final_invoice_id == invoice_id).order_by(_items.c.id)
+    return session.connection().execute(query).mappings().all()
+
+
+def overages_of(session: Session, invoice_id: int) -> list[int]:
+    query = (
+        select(_overages.c.id)
+        .select_from(_overages.join(_items, _items.c.id == _overages.c.item_id))
+        .where(_items.c.final_invoice_id == invoice_id, _overages.c.status != "waived")
+        .order_by(_overages.c.id)
+    )
+    return list(session.connection().execute(query).scalars())
+
+
+def attempt_of(
+    session: Session, invoice_id: int, version: int, generation: int
+) -> RowMapping | None:
+    query = select(_attempts).where(*_attempt(invoice_id, version, generation))
+    return session.connection().execute(query).mappings().first()
+
+
+def set_attempt(
+    session: Session, invoice_id: int, version: int, generation: int, **values: Any
+) -> None:
+    session.connection().execute(
+        update(_attempts).where(*_attempt(invoice_id, version, generation)).values(**values)
+    )
+
+
+def _attempt(invoice_id: int, version: int, generation: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _attempts.c.final_invoice_id == invoice_id,
+        _attempts.c.version == version,
+        _attempts.c.generation == generation,
+    )
+
+
+def last_generation(session: Session, invoice_id: int, version: int) -> int | None:
+    query = select(func.max(_attempts.c.generation)).where(
+        _attempts.c.final_invoice_id == invoice_id, _attempts.c.version == version
+    )
+    return session.connection().execute(query).scalar()

@@ -1,0 +1,65 @@
+"""Waives or holds what is pending when a subscription ends, where that is the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from aimeter_cli.domain.endings import ending
+from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.repositories import final_invoices as repo
+from aimeter_cli.services.sync.claimed import Context
+from aimeter_cli.services.sync.events import emit_failed
+from aimeter_cli.services.sync.settle import UNPAID
+
+WAIVED = "on_subscription_end"
+
+
+@dataclass(slots=True)
+class Ended:
+    """How many overages were given up, and how many wait for an operator."""
+
+    waived: int = 0
+    held: int = 0
+
+
+def apply_policy(context: Context, billable_id: int | None) -> Ended:
+    """One transaction for each subscription that has ended with something pending."""
+    result = Ended()
+    with context.database.read() as session:
+        found = repo.ended_with_pending(session, context.now, billable_id)
+        endings = {each.id: _ending(context, each) for each in found}
+    for subscription_id, what in endings.items():
+        if what not in ("hold", "waive"):
+            continue
+        with context.write() as session:
+            subscription = session.get_one(Subscription, subscription_id)
+            now_is = _ending(context, subscription)
+            if now_is == "hold":
+                result.held += _hold(session, context, subscription)
+            elif now_is == "waive":
+                result.waived += _waive(session, context, subscription)
+    return result
+
+
+def _ending(context: Context, subscription: Subscription) -> str | None:
+    return ending(subscription, context.now, context.settings.on_subscription_end)
+
+
+def _hold(session: Session, context: Context, subscription: Subscription) -> int:
+    """On its item an overage stays as it is at Stripe: no invoice takes it from there."""
+    values = {"status": "held", "reason": UNPAID, "last_error": UNPAID, "run_id": context.run_id}
+    held = repo.give_up_on_items(session, subscription.id, context.now, **values)
+    held += repo.give_up_unsent(session, subscription.id, context.now, **values)
+    if held:
+        emit_failed(session, context, subscription.billable_id, held, UNPAID)
+    return len(held)
+
+
+def _waive(session: Session, context: Context, subscription: Subscription) -> int:
+    values = {"status": "waived", "reason": WAIVED, "run_id": context.run_id, "synced_at": None}
+    waived = repo.give_up_on_items(session, subscription.id, context.now, **values)
+    repo.soil_items_of(session, waived)
+    waived += repo.give_up_unsent(session, subscription.id, context.now, **values)
+    return len(waived)
