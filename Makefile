@@ -9,10 +9,10 @@ DEV := .venv/.dev-installed
 quietly = @said=$$($(1) 2>&1) || { printf '%s\n' "$$said"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench format documents clean
+.PHONY: help install demo test check bench bench-full chaos format documents clean
 
 help: ## Say what the targets do
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-11s %s\n", $$1, $$2}'
 
 install: $(DEV) ## Make .venv with everything that tests and checks need
 
@@ -32,6 +32,12 @@ check: $(DEV) ## Format, lint, types, layers, documents, tests with branch cover
 
 bench: $(DEV) ## Measure; each figure is a ratio within one run (about 4 minutes)
 	@$(BIN)/python -m tests.bench
+
+bench-full: $(DEV) ## Measure at scale, in parts of less than ten minutes each: PART=…
+	@$(BIN)/python -m tests.bench.full $(PART)
+
+chaos: $(DEV) ## Kill, fault and overlap syncs, and prove that nothing is lost or doubled
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 format: $(DEV) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix .

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from aimeter_cli.db.types import Nanos
@@ -51,7 +51,7 @@ class InvoiceItem(SQLModel, table=True):
         partial_index("ix_item_dirty", "id", where=_DIRTY),
         partial_index("ix_item_pending", "period_end", where=_PENDING),
         partial_index("ix_item_carry", "billable_id", "currency", where=_CARRY),
-        Index("ix_item_carried_to", "carried_to_id"),
+        partial_index("ix_item_carried_to", "carried_to_id", where="carried_to_id IS NOT NULL"),
         partial_index("ix_item_final_invoice", "final_invoice_id", where=_INVOICED),
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ class Overage(SQLModel, table=True):
             "ix_overage_external", "external_item_id", where="external_item_id IS NOT NULL"
         ),
         partial_index("ix_overage_run", "run_id", where="run_id IS NOT NULL"),
-        Index("ix_overage_item", "item_id"),
+        partial_index("ix_overage_item", "item_id", where="item_id IS NOT NULL"),
         Index("ix_overage_billable", "billable_id", "period_start"),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, literal_column, select, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, literal_column, select, update
 from sqlmodel import Session
 
 from aimeter_cli.db.upsert import insert_into
@@ -23,6 +23,79 @@ overages = table_of(Overage)
 
 _not_closed = items.c.status != literal_column("'closed'")
 
+# Built once: building a statement anew costs more than running it. The values of an UPDATE or
+# INSERT are its parameters that are named as columns.
+_ONE = items.c.id == bindparam("which")
+_OF_VERSION = and_(
+    overages.c.item_id == bindparam("which"),
+    overages.c.in_version == bindparam("put_by"),
+    overages.c.status != literal_column("'waived'"),
+)
+_ATTEMPT = and_(
+    attempts.c.item_id == bindparam("which"),
+    attempts.c.version == bindparam("of_version"),
+    attempts.c.generation == bindparam("of_generation"),
+)
+_ITEM = select(items).where(_ONE)
+_SET_ITEM = update(items).where(_ONE)
+_SET_LEASED = update(items).where(
+    _ONE, items.c.lease_token == bindparam("fence"), items.c.status == literal_column("'sending'")
+)
+_IN_FLIGHT = select(overages.c.id).where(_OF_VERSION).order_by(overages.c.id)
+_SET_IN_FLIGHT = update(overages).where(_OF_VERSION)
+_ADD_ATTEMPT = insert(attempts)
+_SET_ATTEMPT = update(attempts).where(_ATTEMPT)
+_OWN_TOTAL = select(func.sum(overages.c.charge_amount)).where(
+    overages.c.item_id == bindparam("which"), overages.c.status != literal_column("'waived'")
+)
+_CARRIED_TOTAL = select(func.sum(items.c.carry_out)).where(
+    items.c.carried_to_id == bindparam("which")
+)
+_OF_KEY = and_(
+    items.c.billable_id == bindparam("billable"),
+    items.c.subscription_id == bindparam("subscription"),
+    items.c.period_start == bindparam("period"),
+    items.c.currency == bindparam("coin"),
+)
+_LAST_SEQUENCE = select(func.coalesce(func.max(items.c.sequence), 0)).where(_OF_KEY)
+_LOCK_IDLE = (
+    select(items)
+    .where(
+        _OF_KEY,
+        _not_closed,
+        items.c.status == literal_column("'idle'"),
+        items.c.is_leaving.is_(False),
+    )
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_CARRIED_OUT = (
+    select(items)
+    .where(
+        items.c.billable_id == bindparam("billable"),
+        items.c.currency == bindparam("coin"),
+        items.c.status == literal_column("'idle'"),
+        items.c.stripe_item_id.is_(None),
+        items.c.confirmed_minor == 0,
+        items.c.period_end <= bindparam("now"),
+        items.c.period_start < bindparam("period"),
+    )
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_PULL_CARRY = update(items).where(
+    items.c.billable_id == bindparam("billable"),
+    items.c.currency == bindparam("coin"),
+    items.c.status == literal_column("'closed'"),
+    items.c.carried_to_id.is_(None),
+    items.c.carry_out != 0,
+)
+
+
+def _of(key: ItemKey) -> dict[str, Any]:
+    return {
+        "billable": key.billable_id, "subscription": key.subscription_id,
+        "period": key.period_start, "coin": key.currency,
+    }  # fmt: skip
+
 
 def make_live_item(
     session: Session,
@@ -35,15 +108,7 @@ def make_live_item(
 ) -> None:
     """Insert the pending item of a key, unless there is one; the sequence goes on counting."""
     connection = session.connection()
-    same = and_(
-        items.c.billable_id == key.billable_id,
-        items.c.subscription_id == key.subscription_id,
-        items.c.period_start == key.period_start,
-        items.c.currency == key.currency,
-    )
-    sequence = connection.execute(
-        select(func.coalesce(func.max(items.c.sequence), 0) + 1).where(same)
-    ).scalar_one()
+    sequence = connection.execute(_LAST_SEQUENCE, _of(key)).scalar_one() + 1
     connection.execute(
         insert_into(connection.dialect.name, items)
         .values(
@@ -90,24 +155,7 @@ def known_uids(session: Session, but: int) -> set[str]:
 
 def lock_idle_item(session: Session, key: ItemKey) -> RowMapping | None:
     """The pending item of a key, locked, if nobody is at work on it and no person is needed."""
-    return (
-        session.connection()
-        .execute(
-            select(items)
-            .where(
-                items.c.billable_id == key.billable_id,
-                items.c.subscription_id == key.subscription_id,
-                items.c.period_start == key.period_start,
-                items.c.currency == key.currency,
-                _not_closed,
-                items.c.status == "idle",
-                items.c.is_leaving.is_(False),
-            )
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        .mappings()
-        .first()
-    )
+    return session.connection().execute(_LOCK_IDLE, _of(key)).mappings().first()
 
 
 def lock_item(session: Session, item_id: int, *status: str) -> RowMapping | None:
@@ -125,37 +173,27 @@ def lock_item(session: Session, item_id: int, *status: str) -> RowMapping | None
 
 
 def item_by_id(session: Session, item_id: int) -> RowMapping:
-    return session.connection().execute(select(items).where(items.c.id == item_id)).mappings().one()
+    return session.connection().execute(_ITEM, {"which": item_id}).mappings().one()
 
 
 def set_item(session: Session, item_id: int, /, **values: Any) -> None:
     """Change an item that this transaction has locked."""
-    session.connection().execute(update(items).where(items.c.id == item_id).values(**values))
+    session.connection().execute(_SET_ITEM, {"which": item_id, **values})
 
 
 def set_leased(session: Session, item_id: int, token: str, **values: Any) -> bool:
     """Change an item whose lease is still ours. False: another process has taken it over."""
-    result = session.connection().execute(
-        update(items)
-        .where(items.c.id == item_id, items.c.lease_token == token, items.c.status == "sending")
-        .values(**values)
-    )
+    result = session.connection().execute(_SET_LEASED, {"which": item_id, "fence": token, **values})
     return result.rowcount == 1
 
 
 def pull_carry(session: Session, item_id: int, key: ItemKey, version: int) -> None:
     """What closed items of this billable and currency left over goes into this item."""
     session.connection().execute(
-        update(items)
-        .where(
-            items.c.billable_id == key.billable_id,
-            items.c.currency == key.currency,
-            items.c.status == literal_column("'closed'"),
-            items.c.carried_to_id.is_(None),
-            items.c.carry_out != 0,
-        )
-        .values(carried_to_id=item_id, carried_in_version=version)
-    )
+        _PULL_CARRY,
+        {"billable": key.billable_id, "coin": key.currency,
+         "carried_to_id": item_id, "carried_in_version": version},
+    )  # fmt: skip
 
 
 def return_carry(session: Session, item_id: int, version: int | None = None) -> None:
@@ -182,24 +220,10 @@ def empty_item(session: Session, item_id: int, now: datetime) -> None:
 
 def carried_out_items(session: Session, key: ItemKey, now: datetime) -> Sequence[RowMapping]:
     """Items of past periods that never reached one minor unit: nothing to wait for any more."""
-    return (
-        session.connection()
-        .execute(
-            select(items)
-            .where(
-                items.c.billable_id == key.billable_id,
-                items.c.currency == key.currency,
-                items.c.status == "idle",
-                items.c.stripe_item_id.is_(None),
-                items.c.confirmed_minor == 0,
-                items.c.period_end <= now,
-                items.c.period_start < key.period_start,
-            )
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        .mappings()
-        .all()
-    )
+    given = {
+        "billable": key.billable_id, "coin": key.currency, "now": now, "period": key.period_start,
+    }  # fmt: skip
+    return session.connection().execute(_CARRIED_OUT, given).mappings().all()
 
 
 def charged_unreleased(session: Session, key: ItemKey) -> int:
@@ -219,14 +243,8 @@ def charged_unreleased(session: Session, key: ItemKey) -> int:
 def item_total(session: Session, item_id: int) -> int:
     """Nanos that an item stands for: its overages that are not waived, and what was carried in."""
     connection = session.connection()
-    own = connection.execute(
-        select(func.sum(overages.c.charge_amount)).where(
-            overages.c.item_id == item_id, overages.c.status != "waived"
-        )
-    ).scalar()
-    carried = connection.execute(
-        select(func.sum(items.c.carry_out)).where(items.c.carried_to_id == item_id)
-    ).scalar()
+    own = connection.execute(_OWN_TOTAL, {"which": item_id}).scalar()
+    carried = connection.execute(_CARRIED_TOTAL, {"which": item_id}).scalar()
     return (to_nanos(own) if own is not None else 0) + (
         to_nanos(carried) if carried is not None else 0
     )
@@ -234,33 +252,17 @@ def item_total(session: Session, item_id: int) -> int:
 
 def in_flight(session: Session, item_id: int, version: int) -> list[int]:
     """Ids of the overages that a version puts on the item."""
-    query = (
-        select(overages.c.id)
-        .where(
-            overages.c.item_id == item_id,
-            overages.c.in_version == version,
-            overages.c.status != "waived",
-        )
-        .order_by(overages.c.id)
-    )
-    return list(session.connection().execute(query).scalars())
+    given = {"which": item_id, "put_by": version}
+    return list(session.connection().execute(_IN_FLIGHT, given).scalars())
 
 
 def set_in_flight(session: Session, item_id: int, version: int, /, **values: Any) -> None:
     """Change the overages of the version in flight."""
-    session.connection().execute(
-        update(overages)
-        .where(
-            overages.c.item_id == item_id,
-            overages.c.in_version == version,
-            overages.c.status != "waived",
-        )
-        .values(**values)
-    )
+    session.connection().execute(_SET_IN_FLIGHT, {"which": item_id, "put_by": version, **values})
 
 
 def add_attempt(session: Session, **values: Any) -> None:
-    session.connection().execute(insert(attempts).values(**values))
+    session.connection().execute(_ADD_ATTEMPT, values)
 
 
 def attempt_of(session: Session, item_id: int, version: int, generation: int) -> RowMapping:
@@ -282,13 +284,8 @@ def set_attempt(
     session: Session, item_id: int, version: int, generation: int, **values: Any
 ) -> None:
     session.connection().execute(
-        update(attempts)
-        .where(
-            attempts.c.item_id == item_id,
-            attempts.c.version == version,
-            attempts.c.generation == generation,
-        )
-        .values(**values)
+        _SET_ATTEMPT,
+        {"which": item_id, "of_version": version, "of_generation": generation, **values},
     )
 
 

@@ -58,14 +58,24 @@ class ItemKey:
     currency: str
 
 
+_live = and_(
+    items.c.billable_id == overages.c.billable_id,
+    items.c.subscription_id == overages.c.subscription_id,
+    items.c.period_start == overages.c.period_start,
+    items.c.currency == _charge_currency,
+    items.c.status != literal_column("'closed'"),
+)
+# Not an outer join: PostgreSQL would expect one row of it, and sort all that is due for fifty.
+_is_busy = (
+    select(literal_column("1"))
+    .select_from(items)
+    .where(_live, items.c.status != literal_column("'idle'"))
+    .correlate(overages, billables)
+    .exists()
+)
+
+
 def _unsent() -> Select[Any]:
-    live = and_(
-        items.c.billable_id == overages.c.billable_id,
-        items.c.subscription_id == overages.c.subscription_id,
-        items.c.period_start == overages.c.period_start,
-        items.c.currency == _charge_currency,
-        items.c.status != literal_column("'closed'"),
-    )
     return (
         select(
             overages.c.id,
@@ -74,11 +84,7 @@ def _unsent() -> Select[Any]:
             overages.c.period_start,
             _charge_currency.label("currency"),
         )
-        .select_from(
-            overages.join(billables, billables.c.id == overages.c.billable_id).outerjoin(
-                items, live
-            )
-        )
+        .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
         .where(_UNSENT)
     )
 
@@ -88,7 +94,7 @@ def _sendable(billable_id: int | None) -> Select[Any]:
     query = _unsent().where(
         overages.c.status != literal_column("'needs_rate'"),
         billables.c.stripe_customer_id.is_not(None),
-        (items.c.id.is_(None)) | (items.c.status == literal_column("'idle'")),
+        ~_is_busy,
     )
     return query if billable_id is None else query.where(overages.c.billable_id == billable_id)
 
@@ -263,6 +269,7 @@ def blocked_rows(
     )
     waiting = (
         _unsent()
+        .outerjoin(items, _live)
         .add_columns(
             *shown,
             overages.c.currency.label("plan_currency"),

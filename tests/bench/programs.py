@@ -23,7 +23,12 @@ def bare(name: str) -> list[str]:
 
 
 def seconds(
-    line: list[str], folder: Path, env: Mapping[str, str] | None = None, *, codes: tuple[int] = (0,)
+    line: list[str],
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    codes: tuple[int] = (0,),
+    timeout: float = 300,
 ) -> float:
     """How long the process takes. Raises RuntimeError if it fails."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
@@ -32,7 +37,7 @@ def seconds(
     def run() -> None:
         done = subprocess.run(
             line, cwd=folder, env=alone, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            check=False, timeout=300,
+            check=False, timeout=timeout,
         )  # fmt: skip
         if done.returncode not in codes:
             raise RuntimeError(f"{' '.join(line)}: exit {done.returncode}: {done.stderr}")

@@ -14,6 +14,12 @@ _KINDS = "('create', 'update', 'create_invoice', 'add_lines', 'finalize')"
 
 def upgrade() -> None:
     _final_invoices()
+    for name, table, column in (
+        ("ix_overage_item", "ai_overages", "item_id"),
+        ("ix_item_carried_to", "ai_invoice_items", "carried_to_id"),
+    ):
+        op.drop_index(name, table_name=table)
+        _partial_index(name, table, column, where=f"{column} IS NOT NULL")
     # Not in a batch: SQLite would delete the table, to which overages refer.
     op.execute(
         "ALTER TABLE ai_invoice_items ADD COLUMN final_invoice_id BIGINT"

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, bindparam, select, update
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now, steady
@@ -30,6 +30,7 @@ from aimeter_cli.services.sync.guards import Candidate
 from aimeter_cli.services.sync.target import set_target, target_of, under_lease
 
 overages = repo.overages
+_ONE_OVERAGE = update(overages).where(overages.c.id == bindparam("which"))
 
 
 def claim_fresh(
@@ -54,8 +55,7 @@ def claim_fresh(
             on_item = {"item_id": item["id"], "in_version": item["version"] + 1}
             for row_id in placed:
                 values[row_id] |= {"status": "frozen", **on_item}
-        for row_id, new in values.items():
-            _set_overage(session, row_id, **new, run_id=context.run_id, updated_at=context.now)
+        _set_overages(session, values, run_id=context.run_id, updated_at=context.now)
         if item is None or not placed:
             return Accounted((), "held", held) if held is not None else None
         _close_what_never_reached_a_cent(session, key, context.now)
@@ -104,9 +104,9 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
                 session, item_id, item["version"], item["generation"],
                 last_sent_at=now, sends=attempt["sends"] + 1,
             )  # fmt: skip
-        return under_lease(
-            session, context, repo.item_by_id(session, item_id), attempt, step, started
-        )
+        billable = session.get_one(Billable, item["billable_id"])
+        leased = repo.item_by_id(session, item_id)
+        return under_lease(session, context, leased, attempt, billable, step, started)
 
 
 def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None:
@@ -188,10 +188,13 @@ def _lock_overages(session: Session, overage_ids: list[int]) -> Sequence[RowMapp
     return session.connection().execute(wanted).mappings().all()
 
 
-def _set_overage(session: Session, overage_id: int, **values: Any) -> None:
-    session.connection().execute(
-        update(overages).where(overages.c.id == overage_id).values(**values)
-    )
+def _set_overages(session: Session, values: dict[int, dict[str, Any]], **same: Any) -> None:
+    """Each row's own values and the ``same`` for all, in one statement for rows set alike."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row_id, new in values.items():
+        alike.setdefault(tuple(new), []).append({"which": row_id, **new, **same})
+    for rows in alike.values():
+        session.connection().execute(_ONE_OVERAGE, rows)
 
 
 def _item_for(

@@ -29,6 +29,7 @@ def item_tag(install_id: str, uid: str) -> str:
 def item_params(
     session: Session,
     item: RowMapping,
+    billable: Billable,
     *,
     install_id: str,
     version: int,
@@ -37,7 +38,6 @@ def item_params(
     now: datetime,
 ) -> dict[str, Any]:
     """Parameters of the create, or of the update where the item is at Stripe already."""
-    billable = session.get_one(Billable, item["billable_id"])
     metadata = {
         "aimeter_item": item_tag(install_id, item["uid"]),
         "aimeter_version": str(version),

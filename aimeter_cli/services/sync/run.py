@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from aimeter_cli.billing.base import BillingDriver, InvoicingDriver, Reply
 from aimeter_cli.db.clock import database_now
-from aimeter_cli.db.engine import Database
+from aimeter_cli.db.engine import Database, is_deadlock
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
 from aimeter_cli.errors import AimeterError, ConfigurationError
@@ -224,6 +224,9 @@ class _Run:
                 fault = future.exception()
                 if fault is None:
                     advance(future.result(), planned)
+                elif is_deadlock(fault):
+                    self._report.tried_in_vain += 1
+                    self._report.notices.append("an item is left to the next run: it was locked")
                 else:  # its claim is left to its lease, the others go on, the run ends with it
                     self._report.fault = self._report.fault or fault
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -43,37 +44,39 @@ def set_target(
     now = database_now(session)
     target = target_of(session, item)
     version = item["version"] if again else item["version"] + 1
-    if not again:
+    if not again and item["version"] > item["confirmed_version"]:
         _move_in_flight(session, item, version)
     at_stripe = item["stripe_item_id"] is not None
     is_sure = not item["may_overwrite"] and not (item["is_stale"] and at_stripe)
     if target == item["confirmed_minor"] and is_sure:
         return _account_without_sending(session, item, version, now)
     generation = max(item["generation"] + 1 if again else 0, context.first_generation)
+    billable = session.get_one(Billable, item["billable_id"])
     params = item_params(
-        session, item, install_id=context.install_id, version=version, target_minor=target,
-        settings=context.settings, now=context.now,
+        session, item, billable, install_id=context.install_id, version=version,
+        target_minor=target, settings=context.settings, now=context.now,
     )  # fmt: skip
     kind = "update" if at_stripe else "create"
-    repo.add_attempt(
-        session, item_id=item["id"], run_id=context.run_id, version=version, generation=generation,
-        kind=kind, stripe_item_id=item["stripe_item_id"], amount_minor=target,
-        request=stored(params), first_sent_at=now, last_sent_at=now, sends=1,
-        idempotency_key=idempotency_key(context.install_id, item["uid"], version, generation),
-    )  # fmt: skip
+    attempt = {
+        "item_id": item["id"], "run_id": context.run_id, "version": version,
+        "generation": generation, "kind": kind, "stripe_item_id": item["stripe_item_id"],
+        "amount_minor": target, "request": stored(params), "first_sent_at": now,
+        "last_sent_at": now, "sends": 1,
+        "idempotency_key": idempotency_key(context.install_id, item["uid"], version, generation),
+    }  # fmt: skip
+    repo.add_attempt(session, **attempt)
     customer = {} if kind == "update" else {"stripe_customer_id": params["customer"]}
     step = Step.CHECK if kind == "update" and not again else Step.SEND
     if kind == "create" and item["is_stale"] and not (again or is_known):
         step = Step.LOOK_UP
-    repo.set_item(
-        session, item["id"], status="sending", step=step.value, is_dirty=False, version=version,
-        generation=generation, target_minor=target, lease_token=uuid.uuid4().hex,
-        lease_expires_at=now + context.lease, unanswered_at=None, updated_at=now,
-        attempts=item["attempts"] if again else 0, reason=None, **customer,
-    )  # fmt: skip
-    leased = repo.item_by_id(session, item["id"])
-    attempt = repo.attempt_of(session, item["id"], version, generation)
-    return under_lease(session, context, leased, attempt, step, started)
+    lease = {
+        "status": "sending", "step": step.value, "is_dirty": False, "version": version,
+        "generation": generation, "target_minor": target, "lease_token": uuid.uuid4().hex,
+        "lease_expires_at": now + context.lease, "unanswered_at": None, "updated_at": now,
+        "attempts": item["attempts"] if again else 0, "reason": None, **customer,
+    }  # fmt: skip
+    repo.set_item(session, item["id"], **lease)
+    return under_lease(session, context, {**item, **lease}, attempt, billable, step, started)
 
 
 def _move_in_flight(session: Session, item: RowMapping, version: int) -> None:
@@ -135,12 +138,12 @@ def closed_empty(item: RowMapping) -> dict[str, Any]:
 def under_lease(
     session: Session,
     context: Context,
-    item: RowMapping,
-    attempt: RowMapping,
+    item: Mapping[Any, Any],
+    attempt: Mapping[Any, Any],
+    billable: Billable,
     step: Step,
     started: float,
 ) -> Claim:
-    billable = session.get_one(Billable, item["billable_id"])
     settings = context.settings
     return Claim(
         item_id=item["id"],

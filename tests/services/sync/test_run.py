@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.services.installation import pause
+from aimeter_cli.services.sync import run as run_module
 from tests.support.world import NOW, World
 
 
@@ -289,3 +292,19 @@ def test_usage_between_claim_and_settle_is_neither_lost_nor_charged_twice(world:
     world.sync()
     world.driver = real
     assert (world.charged(), world.statuses()) == ([1100], ["synced", "synced"])
+
+
+def test_an_item_whose_transaction_lost_a_deadlock_is_left_to_the_next_run(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deadlock(Exception):
+        sqlstate = "40P01"
+
+    any_world.subscriber(plan=any_world.plan())
+    any_world.use(501_000)
+    with monkeypatch.context() as patch:
+        lost = OperationalError("SELECT", {}, Deadlock())
+        patch.setattr(run_module, "claim_fresh", Mock(side_effect=lost))
+        report = any_world.sync()
+    assert (report.exit_code, report.fault, report.remaining) == (3, None, 1)
+    assert any_world.sync().synced == 1

@@ -1,0 +1,1 @@
+"""``make bench-full``: what aimeter costs at scale; each part ends within ten minutes."""
