@@ -82,7 +82,7 @@ def test_a_deleted_item_owes_everything_again_and_a_leaving_one_nothing(world: W
     world.sync()
     assert set(world.statuses()) == {"held"}
     mark_copy(world.database, now=NOW)
-    assert [(row.final_minor, row.carry_out) for row in world.items] == [(0, 0)]
+    assert [(row.final_minor, row.carry_out) for row in world.items] == [(0, Decimal(0))]
     assert set(world.statuses()) == {"frozen"}
 
 
