@@ -97,7 +97,7 @@ def mark_copy(ctx: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> 
 
     It gets a new install id, forgets every Stripe id, and its sync is paused.
 
-    Example: aimeter --database-url sqlite:///staging.db db mark-copy --yes
+    Example: aimeter db mark-copy --yes --database-url sqlite:///staging.db
     """
     from aimeter_cli.services.copying import mark_copy as mark
 

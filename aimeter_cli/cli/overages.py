@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aimeter_cli.cli.invocation import invocation
+from aimeter_cli.cli.invocation import Invocation, invocation
 from aimeter_cli.cli.options import BillableOption, DryRun, Yes
-from aimeter_cli.errors import InvalidInput
-from aimeter_cli.render.nouns.overages import OVERAGE
+from aimeter_cli.errors import Conflict, InvalidInput, RowsFailed
+from aimeter_cli.render.nouns.overages import OVERAGE, STRANDED
+
+if TYPE_CHECKING:
+    from aimeter_cli.domain.references import BillableRef
+    from aimeter_cli.services.overages.stranded import Stranded
 
 app = typer.Typer(no_args_is_help=True)
 
-_Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="As overages list shows them.")]
+_Ids = Annotated[
+    list[int] | None, typer.Argument(metavar="[ID…]", help="As overages list shows them.")
+]
+_RunId = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN_ID", help="Of that sync; six characters are enough."),
+]
 
 
 @app.command("list")
@@ -29,6 +40,10 @@ def list_(
     period: Annotated[
         str | None, typer.Option(metavar="MONTH", help="Of service, such as 2026-10.")
     ] = None,
+    run_id: _RunId = None,
+    stranded: Annotated[
+        bool, typer.Option("--stranded", help="On an item that no invoice takes within 35 days.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
 ) -> None:
     """List overages, the newest first; the totals on stderr are those of all that match.
@@ -40,11 +55,12 @@ def list_(
     run = invocation(ctx)
     statuses = statuses_of(unsynced=unsynced, synced=synced, failed=failed, status=status or ())
     month = month_or_time(period, run.app.settings.timezone) if period is not None else None
+    reasons = _stranded(run, billable) if stranded else None
     found = list_overages(
         run.app.database, statuses=statuses, billable=str(billable) if billable else None,
-        period=month, limit=limit,
+        period=month, run=run_id, stranded=reasons, limit=limit,
     )  # fmt: skip
-    run.out.rows(OVERAGE, found.rows, empty="No overage matches.")
+    run.out.rows(STRANDED if stranded else OVERAGE, found.rows, empty="No overage matches.")
     for line in found.summary:
         run.console.notice(line)
 
@@ -85,22 +101,31 @@ def mark_synced(
 @app.command()
 def waive(
     ctx: typer.Context,
-    ids: _Ids,
     reason: Annotated[str, typer.Option(help="Kept on the overage.")],
+    ids: _Ids = None,
+    run_id: _RunId = None,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
     """Give overages up. One on a pending item lowers it at the next sync.
 
+    With --run all of that sync that can be; exit 3 if there are others, on an invoice for example.
+
     Example: aimeter overages waive 17 18 --reason "goodwill, ticket 8812" --yes
     """
-    from aimeter_cli.services.overages import by_hand
+    from aimeter_cli.services.overages import by_hand, by_run
 
     run = invocation(ctx)
-    run.confirm(f"Waive {len(ids)} overage(s)?", yes=yes or dry_run)
-    done = by_hand.waive(run.app.database, ids, reason=reason, now=run.now(), dry_run=dry_run)
-    run.out.rows(OVERAGE, done, empty="Nothing was waived.")
+    run.confirm(f"Waive {_which(run, ids, run_id)}?", yes=yes or dry_run)
+    app, now = run.app, run.now()
+    if run_id is not None:
+        undone = by_run.waive_run(app.database, run_id, reason=reason, now=now, dry_run=dry_run)
+    else:
+        done = by_hand.waive(app.database, ids or (), reason=reason, now=now, dry_run=dry_run)
+        undone = by_run.Undone(done)
+    run.out.rows(OVERAGE, undone.changed, empty="Nothing was waived.")
     run.dry_run_notice(dry_run)
+    _tell(run, undone.refused)
 
 
 @app.command()
@@ -127,18 +152,80 @@ def retry(
 
 
 @app.command()
-def release(ctx: typer.Context, ids: _Ids, yes: Yes = False, dry_run: DryRun = False) -> None:
+def release(
+    ctx: typer.Context,
+    ids: _Ids = None,
+    run_id: _RunId = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
     """Let held overages be charged after all, by the next sync.
 
     An invoice item that a person deleted gets a successor; one whose amount a person changed gets
-    ours again; late usage is charged.
+    ours again; late usage is charged, and so is what exceeds a guard's limit. With --run all that
+    were held by that sync.
 
     Example: aimeter overages release 17 18 --yes
     """
-    from aimeter_cli.services.overages import by_hand
+    from aimeter_cli.services.overages import by_hand, by_run
 
     run = invocation(ctx)
-    run.confirm(f"Charge {len(ids)} held overage(s) after all?", yes=yes or dry_run)
-    done = by_hand.release(run.app.database, ids, now=run.now(), dry_run=dry_run)
+    what = _which(run, ids, run_id, "held")
+    run.confirm(f"Charge {what} after all?", yes=yes or dry_run)
+    app, now = run.app, run.now()
+    if run_id is not None:
+        done = by_run.release_run(app.database, run_id, now=now, dry_run=dry_run)
+    else:
+        done = by_hand.release(app.database, ids or (), now=now, dry_run=dry_run)
     run.out.rows(OVERAGE, done, empty="Nothing was released.")
     run.dry_run_notice(dry_run)
+
+
+@app.command()
+def explain(
+    ctx: typer.Context,
+    overage_id: Annotated[int, typer.Argument(metavar="ID")],
+    usages: Annotated[
+        int, typer.Option("--usages", min=0, metavar="N", help="The newest N of them.")
+    ] = 50,
+) -> None:
+    """Show how an overage came about: usages, terms, rates, rounding, item, requests, invoice.
+
+    Example: aimeter overages explain 17 --usages 10
+    """
+    from aimeter_cli.render.nouns.explanation import EXPLANATION, page
+    from aimeter_cli.render.sections import write_page
+    from aimeter_cli.services.overages.explain import explain as explained
+
+    run = invocation(ctx)
+    found = explained(run.app.database, overage_id, usages=usages)
+    if run.out.is_for_people:
+        write_page(run.out, page(found))
+    else:
+        run.out.one(EXPLANATION, found)
+
+
+def _which(run: Invocation, ids: list[int] | None, run_id: str | None, *statuses: str) -> str:
+    """What is to be changed, in words. Raises InvalidInput, NotFound."""
+    if bool(ids) == (run_id is not None):
+        raise InvalidInput("expected either ID… or --run RUN_ID")
+    if run_id is None:
+        return f"{len(ids or ())} overage(s)"
+    from aimeter_cli.services.overages.listing import list_overages
+
+    found = list_overages(run.app.database, statuses=statuses or None, run=run_id, limit=1)
+    return f"{'; '.join(found.summary) or 'nothing'}, of run {run_id}"
+
+
+def _stranded(run: Invocation, billable: BillableRef | None) -> list[Stranded]:
+    from aimeter_cli.services.overages.stranded import find_stranded
+
+    return find_stranded(run.app.database, run.app.settings, now=run.now(), billable=billable)
+
+
+def _tell(run: Invocation, refused: Sequence[Conflict]) -> None:
+    """Raises RowsFailed where there is any."""
+    for refusal in refused:
+        run.console.warn(f"{refusal.message}: {refusal.hint}")
+    if refused:
+        raise RowsFailed(f"{len(refused)} overage(s) of this run cannot be waived")

@@ -22,6 +22,8 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("init", "init", "init", "Write aimeter.toml and make the database."),
     Entry("doctor", "doctor", "doctor", "Check configuration, database, Stripe and overages."),
+    Entry("audit", "audit", "audit", "Recompute everything; compare it to the nano."),
+    Entry("status", "status", "status", "See whether the jobs run, and what is not invoiced yet."),
     Entry("config", "config", "app", "See every setting and where its value comes from."),
     Entry("plans", "plans", "app", "Limits, prices and features that are sold."),
     Entry("billables", "billables", "app", "Who is billed: users, teams, accounts."),

@@ -196,10 +196,13 @@ def expire(ctx: typer.Context, dry_run: DryRun = False) -> None:
 
     Example: aimeter subscriptions expire --dry-run
     """
+    from aimeter_cli.services.jobs import running
     from aimeter_cli.services.subscriptions.ending import expire_subscriptions
 
     run = invocation(ctx)
-    closed = expire_subscriptions(run.app.database, now=run.now(), dry_run=dry_run)
+    with running(run.app.database, "subscriptions expire", dry_run=dry_run) as job:
+        closed = expire_subscriptions(run.app.database, now=run.now(), dry_run=dry_run)
+        job.counts = {"closed": len(closed)}
     run.out.rows(SUBSCRIPTION, closed, empty="Nothing to expire.")
     run.dry_run_notice(dry_run)
 

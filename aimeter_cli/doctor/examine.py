@@ -8,6 +8,7 @@ from aimeter_cli.app import App
 from aimeter_cli.doctor.backlog import overages, usages
 from aimeter_cli.doctor.check import Check
 from aimeter_cli.doctor.database import database, migration
+from aimeter_cli.doctor.stranded import stranded
 from aimeter_cli.doctor.stripe import account, driver, key
 from aimeter_cli.doctor.sync import last_sync, paused
 from aimeter_cli.errors import AimeterError
@@ -39,6 +40,7 @@ EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
     ("sync", paused, False),
     ("last sync", last_sync, False),
     ("overages", overages, False),
+    ("stranded", stranded, False),
     ("usages", usages, False),
 )
 """(name, examination, whether the later ones need it)."""

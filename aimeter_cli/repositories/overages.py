@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
-    or_,
     select,
     table,
     text,
@@ -35,7 +34,6 @@ items = table(
     "ai_invoice_items", column("id"), column("stripe_item_id"), column("status"),
     column("final_invoice_id"),
 )  # fmt: skip
-finals = table("ai_final_invoices", column("id"), column("status"))
 billables = table("ai_billables", column("id"), column("type"), column("external_id"))
 
 _UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
@@ -157,29 +155,43 @@ def unsynced(session: Session) -> list[Unsynced]:
     return [Unsynced(*row) for row in session.connection().execute(query)]
 
 
+_ON_OR_BEHIND = (
+    "ai_overages o JOIN ai_invoice_items i ON i.status <> 'closed' AND (i.id = o.item_id"
+    " OR i.stripe_item_id = o.external_item_id"
+    " OR (o.item_id IS NULL AND o.status IN ('open', 'frozen', 'waived')"
+    " AND i.billable_id = o.billable_id AND i.subscription_id = o.subscription_id"
+    " AND i.period_start = o.period_start))"
+)
+"""An overage with the open item that it is on, behind which it waits, or that it names as external.
+
+Those of an item that leaves for another customer are behind it: it has none of its own any more.
+"""
+
+
 def ids_on_failed_items(session: Session) -> list[int]:
     """The overages whose item or final invoice failed, those confirmed before included."""
-    failed = select(finals.c.id).where(finals.c.status == "failed")
-    query = (
-        select(overages.c.id)
-        .select_from(overages.join(items, items.c.id == overages.c.item_id))
-        .where(or_(items.c.status == "failed", items.c.final_invoice_id.in_(failed)))
-        .order_by(overages.c.id)
+    query = text(
+        f"SELECT o.id FROM {_ON_OR_BEHIND} WHERE i.status = 'failed'"
+        " UNION SELECT o.id FROM ai_overages o JOIN ai_invoice_items i ON i.id = o.item_id"
+        " JOIN ai_final_invoices f ON f.id = i.final_invoice_id WHERE f.status = 'failed'"
+        " ORDER BY 1"
     )
     return list(session.connection().execute(query).scalars())
 
 
-def held_item_of(session: Session, overage_id: int) -> int | None:
-    """The held item that an overage is on, behind which it waits, or that it names as external."""
+def stopped_items(session: Session, overage_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """(id, status) of the failed and held items that these overages are on or behind."""
     query = text(
-        "SELECT i.id FROM ai_overages o JOIN ai_invoice_items i ON i.id = o.item_id"
-        " OR i.stripe_item_id = o.external_item_id"
-        " OR (o.item_id IS NULL AND o.status IN ('open', 'frozen')"
-        " AND i.billable_id = o.billable_id AND i.subscription_id = o.subscription_id"
-        " AND i.period_start = o.period_start)"
-        " WHERE o.id = :id AND i.status = 'held'"
-    )
-    return session.connection().execute(query, {"id": overage_id}).scalars().first()
+        f"SELECT DISTINCT i.id, i.status FROM {_ON_OR_BEHIND}"
+        " WHERE o.id IN :ids AND i.status IN ('failed', 'held') ORDER BY i.id"
+    ).bindparams(bindparam("ids", overage_ids, expanding=True, literal_execute=True))
+    return [(row[0], row[1]) for row in session.connection().execute(query)]
+
+
+def stopped_item_of(session: Session, overage_id: int, status: str) -> int | None:
+    """The failed or held item, as ``status`` says, that an overage is on or behind."""
+    found = stopped_items(session, [overage_id])
+    return next((item_id for item_id, its in found if its == status), None)
 
 
 def among(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Which overages can be sent, oldest first, and which cannot and why.
+"""Which overages can be sent, oldest first.
 
 Every predicate on the unsent rows repeats the partial index's text, so that its cost does not grow
 with history (MEASURED.md: 0.02 ms among a million rows).
@@ -6,7 +6,7 @@ with history (MEASURED.md: 0.02 ms among a million rows).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    case,
     func,
     literal,
     literal_column,
@@ -28,21 +27,19 @@ from sqlmodel import Session
 
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
-from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem
 from aimeter_cli.models.overages import Overage
 
 overages = table_of(Overage)
 items = table_of(InvoiceItem)
 billables = table_of(Billable)
-finals = table_of(FinalInvoice)
 
-_UNSENT = text(
+UNSENT = text(
     "ai_overages.item_id IS NULL AND ai_overages.status IN ('open', 'frozen', 'needs_rate')"
 )
 _DUE = text("ai_invoice_items.status IN ('sending', 'unknown')")
 _DIRTY = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.is_dirty")
-_UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
+UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
 _PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
 _billed_in = func.coalesce(billables.c.currency, overages.c.currency)
 _charge_currency = func.coalesce(overages.c.charge_currency, _billed_in)
@@ -58,7 +55,7 @@ class ItemKey:
     currency: str
 
 
-_live = and_(
+live = and_(
     items.c.billable_id == overages.c.billable_id,
     items.c.subscription_id == overages.c.subscription_id,
     items.c.period_start == overages.c.period_start,
@@ -69,7 +66,7 @@ _live = and_(
 _is_busy = (
     select(literal_column("1"))
     .select_from(items)
-    .where(_live, items.c.status != literal_column("'idle'"))
+    .where(live, items.c.status != literal_column("'idle'"))
     .correlate(overages, billables)
     .exists()
 )
@@ -85,7 +82,7 @@ def _unsent() -> Select[Any]:
             _charge_currency.label("currency"),
         )
         .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
-        .where(_UNSENT)
+        .where(UNSENT)
     )
 
 
@@ -219,7 +216,7 @@ def rate_pairs(session: Session) -> Sequence[tuple[str, str]]:
     query = (
         select(overages.c.currency, _billed_in)
         .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
-        .where(_UNSENT, overages.c.status == "needs_rate")
+        .where(UNSENT, overages.c.status == "needs_rate")
         .distinct()
     )
     return [(row[0], row[1]) for row in session.connection().execute(query)]
@@ -239,134 +236,3 @@ def renew(session: Session, base: str, quote: str, now: datetime) -> None:
         )
         .values(status="frozen", reason=None, updated_at=now)
     )
-
-
-class BlockedRow(NamedTuple):
-    """An overage that cannot be sent: ``kind`` is why, ``detail`` what is known about it.
-
-    ``currency`` is the plan's, ``billed_in`` the customer's, where it was told.
-    """
-
-    overage_id: int
-    billable: str
-    kind: str
-    detail: str | None
-    currency: str
-    billed_in: str | None
-
-
-def blocked_rows(
-    session: Session, billable_id: int | None = None, limit: int = 1000
-) -> list[BlockedRow]:
-    """Rows that wait for a person: no customer, no rate, held, failed, or behind such an item."""
-    connection = session.connection()
-    mine = true() if billable_id is None else overages.c.billable_id == billable_id
-    shown = (
-        billables.c.type,
-        billables.c.external_id,
-        overages.c.status,
-        billables.c.currency.label("billed_in"),
-    )
-    waiting = (
-        _unsent()
-        .outerjoin(items, _live)
-        .add_columns(
-            *shown,
-            overages.c.currency.label("plan_currency"),
-            overages.c.reason,
-            billables.c.stripe_customer_id,
-            items.c.status.label("item_status"),
-            items.c.reason.label("item_reason"),
-        )
-        .where(
-            mine,
-            (overages.c.status == "needs_rate")
-            | billables.c.stripe_customer_id.is_(None)
-            | items.c.status.in_(("failed", "held")),
-        )
-    )
-    stopped = (
-        select(
-            *shown,
-            overages.c.id,
-            overages.c.currency.label("plan_currency"),
-            func.coalesce(overages.c.reason, overages.c.last_error).label("detail"),
-        )
-        .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
-        .where(_UNSYNCED, overages.c.status.in_(("held", "failed")), mine)
-    )
-    found: list[BlockedRow] = []
-    for row in connection.execute(waiting.order_by(overages.c.id).limit(limit)):
-        if row.stripe_customer_id is None:
-            kind, detail = "no_customer", None
-        elif row.status == "needs_rate":
-            kind, detail = "needs_rate", row.reason
-        else:
-            kind, detail = f"item_{row.item_status}", row.item_reason
-        found.append(_blocked(row, kind, detail))
-    rest = connection.execute(stopped.order_by(overages.c.id).limit(limit))
-    found += [_blocked(row, row.status, row.detail) for row in rest]
-    known = {row.overage_id for row in found}
-    return (
-        found
-        + _on_stopped_items(session, billable_id, known)
-        + _on_stopped_invoices(session, billable_id)
-    )
-
-
-def _on_stopped_invoices(session: Session, billable_id: int | None) -> list[BlockedRow]:
-    """One overage of each final invoice that waits for an operator."""
-    query = (
-        select(
-            billables.c.type,
-            billables.c.external_id,
-            billables.c.currency.label("billed_in"),
-            func.max(overages.c.id).label("id"),
-            func.max(overages.c.currency).label("plan_currency"),
-            finals.c.status,
-            finals.c.reason.label("detail"),
-        )
-        .select_from(
-            finals.join(items, items.c.final_invoice_id == finals.c.id)
-            .join(overages, overages.c.item_id == items.c.id)
-            .join(billables, billables.c.id == items.c.billable_id)
-        )
-        .where(finals.c.status.in_(("failed", "held")), _for_billable(billable_id))
-        .group_by(finals.c.id, billables.c.id)
-    )
-    rows = session.connection().execute(query).all()
-    return [_blocked(row, f"invoice_{row.status}", row.detail) for row in rows]
-
-
-def _on_stopped_items(
-    session: Session, billable_id: int | None, known: Collection[int]
-) -> list[BlockedRow]:
-    """Settled or waived overages whose item could not be made right since: one for each item."""
-    query = (
-        select(
-            billables.c.type,
-            billables.c.external_id,
-            billables.c.currency.label("billed_in"),
-            func.max(overages.c.id).label("id"),
-            func.max(overages.c.currency).label("plan_currency"),
-            items.c.status.label("item_status"),
-            items.c.reason.label("detail"),
-        )
-        .select_from(
-            items.join(overages, overages.c.item_id == items.c.id).join(
-                billables, billables.c.id == items.c.billable_id
-            )
-        )
-        .where(items.c.status.in_(("failed", "held")), _for_billable(billable_id))
-        .group_by(items.c.id, billables.c.id)
-        .having(func.sum(case((overages.c.status.in_(("failed", "held")), 1), else_=0)) == 0)
-    )
-    rows = session.connection().execute(query).all()
-    return [
-        _blocked(row, f"item_{row.item_status}", row.detail) for row in rows if row.id not in known
-    ]
-
-
-def _blocked(row: Any, kind: str, detail: str | None) -> BlockedRow:
-    ref = f"{row.type}:{row.external_id}"
-    return BlockedRow(row.id, ref, kind, detail, row.plan_currency, row.billed_in)

@@ -26,5 +26,7 @@ OVERAGE = Noun(
         Column("charge_currency", table=False),
         Column("exchange_rate", NUMBER, table=False),
         Column("is_external", FLAG, table=False),
+        Column("run_id", table=False),
     ),
 )
+STRANDED = Noun("overage", (*OVERAGE.columns, Column("stranded_reason", STATUS, header="Stranded")))

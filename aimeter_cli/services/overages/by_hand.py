@@ -127,10 +127,11 @@ def retry(
     def change(session: Session, view: OverageView) -> None:
         if reopen_invoice(session, view.item_id):
             return
-        if view.item_id is not None and view.item_status == "failed":
-            _reopen(session, view.item_id, dirty=False)
-            version = _version(session, view.item_id)
-            item_repo.set_in_flight(session, view.item_id, version, status="frozen")
+        failed = repo.stopped_item_of(session, view.id, "failed")
+        if failed is not None:
+            _reopen(session, failed, dirty=False)
+            version = _version(session, failed)
+            item_repo.set_in_flight(session, failed, version, status="frozen")
         elif view.item_id is not None and view.status == "unknown":
             item_repo.set_item(session, view.item_id, not_before=database_now(session))
         elif view.status != "frozen":  # frozen: with another one of its item, just now
@@ -162,7 +163,7 @@ def release_one(session: Session, view: OverageView, now: datetime) -> None:
     """Raises Conflict."""
     if view.status != "held" and reopen_invoice(session, view.item_id):
         return
-    behind = repo.held_item_of(session, view.id)
+    behind = repo.stopped_item_of(session, view.id, "held")
     if behind is not None:
         release_item(session, behind, now)
     elif view.status == "held":
@@ -201,7 +202,8 @@ def lock(session: Session, ids: Sequence[int]) -> None:
     connection = session.connection()
     mine = repo.among(overages.c.id, ids)
     query = select(overages.c.item_id).where(mine).order_by(overages.c.id)
-    items = sorted({row[0] for row in connection.execute(query)} - {None})
+    named = {row[0] for row in connection.execute(query)} - {None}
+    items = sorted(named | {item_id for item_id, _ in repo.stopped_items(session, ids)})
     theirs = repo.among(repo.items.c.id, items)
     wanted = select(repo.items.c.id).where(theirs).order_by(repo.items.c.id)
     connection.execute(wanted.with_for_update(key_share=True, of=repo.items))

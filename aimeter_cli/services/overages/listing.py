@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -17,21 +18,28 @@ from aimeter_cli.models.overages import STATUSES, UNSYNCED
 from aimeter_cli.repositories import overages as repo
 from aimeter_cli.repositories.overages import Filter, OverageView
 
+if TYPE_CHECKING:  # models that a plain list does not need, and should not wait for
+    from aimeter_cli.services.overages.stranded import Stranded
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The rows shown, and (currency, count, amount) of everything that matches."""
+    """The rows shown, (currency, count, amount) of everything that matches, and what stranded it,
+    where that was asked for."""
 
     rows: list[OverageView]
     totals: list[tuple[str, int, Decimal]]
+    stranded: Sequence[Stranded] = ()
 
     @property
     def summary(self) -> list[str]:
-        """A line for each currency: what all that matches comes to."""
-        return [
+        """What all that matches comes to, a line for each currency; then why it is stranded."""
+        totals = [
             f"{count} overage(s), {Money(amount, currency)} in all"
             for currency, count, amount in self.totals
         ]
+        shown = {row.stranded_reason for row in self.rows}
+        return totals + [each.in_words for each in self.stranded if each.reason in shown]
 
 
 def list_overages(
@@ -40,16 +48,36 @@ def list_overages(
     statuses: Sequence[str] | None = None,
     billable: str | None = None,
     period: Period | None = None,
+    run: str | None = None,
+    stranded: Sequence[Stranded] | None = None,
     limit: int | None = 100,
 ) -> Listing:
-    """The newest first. Raises InvalidInput for an unknown status."""
+    """The newest first. ``run``: a run's id, or how it begins; ``stranded``: on one of its items.
+
+    Raises InvalidInput for an unknown status, NotFound for an unknown run.
+    """
     unknown = [status for status in statuses or () if status not in STATUSES]
     if unknown:
         raise InvalidInput(f"--status: {unknown[0]!r} is none of {', '.join(STATUSES)}")
     who = BillableRef.parse(billable) if billable is not None else None
-    wanted = Filter(tuple(statuses) if statuses is not None else None, who, period)
+    reasons = {item: each.reason for each in stranded or () for item in each.items}
     with database.read() as session:
-        return Listing(repo.find_overages(session, wanted, limit), repo.totals(session, wanted))
+        wanted = Filter(
+            tuple(statuses) if statuses is not None else None, who, period,
+            _run_id(session, run) if run is not None else None,
+            tuple(reasons) if stranded is not None else None,
+        )  # fmt: skip
+        rows = [
+            replace(row, stranded_reason=reasons.get(row.item_id or 0))
+            for row in repo.find_overages(session, wanted, limit)
+        ]
+        return Listing(rows, repo.totals(session, wanted), stranded or ())
+
+
+def _run_id(session: Session, run: str) -> str:
+    from aimeter_cli.services.jobs import find_run
+
+    return find_run(session, run)
 
 
 def statuses_of(

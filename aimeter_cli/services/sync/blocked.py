@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from aimeter_cli.repositories.sendable import BlockedRow, blocked_rows
+from aimeter_cli.repositories.blocked import BlockedRow, blocked_groups
 
 _SHOWN = 5
 
@@ -55,17 +55,14 @@ HINTS: dict[str, Callable[[BlockedRow], str]] = {
 
 def blocked(session: Session, billable_id: int | None = None) -> list[Blocked]:
     """Each reason with its count, its first billables and what to type for the first of them."""
-    groups: dict[tuple[str, str | None], list[BlockedRow]] = {}
-    for row in blocked_rows(session, billable_id):
-        groups.setdefault((row.kind, row.detail), []).append(row)
     return [
         Blocked(
-            kind,
-            len(rows),
-            tuple(dict.fromkeys(row.billable for row in rows))[:_SHOWN],
-            tuple(row.overage_id for row in rows[:_SHOWN]),
-            HINTS[kind](rows[0]),
-            detail,
+            group.kind,
+            group.number,
+            tuple(dict.fromkeys(row.billable for row in group.rows)),
+            tuple(row.overage_id for row in group.rows),
+            HINTS[group.kind](group.rows[0]),
+            group.detail,
         )
-        for (kind, detail), rows in groups.items()
+        for group in blocked_groups(session, billable_id, _SHOWN)
     ]

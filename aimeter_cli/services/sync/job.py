@@ -1,21 +1,18 @@
-"""A sync as cron runs it: with its row in ``ai_job_runs``, and a line for every item in the log."""
+"""A sync as cron runs it: with its row in ``ai_job_runs``."""
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.engine import Database
-from aimeter_cli.services import jobs
+from aimeter_cli.errors import Interrupted
+from aimeter_cli.services.jobs import SYNC, running
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.services.sync.run import Advance, Options, run_sync
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
-
-COMMAND = "sync-stripe-overages"
-_log = logging.getLogger("aimeter")
 
 
 class Assembly(Protocol):
@@ -31,30 +28,20 @@ class Assembly(Protocol):
 
 
 def run_job(app: Assembly, options: Options, *, stop: StopFlag, advance: Advance) -> Report:
-    """Run, and write down how it went. Raises what :func:`run_sync` raises."""
-    report = run_sync(
-        app.database, app.settings, app.driver, options,
-        now=app.now(), stop=stop, advance=advance,
-    )  # fmt: skip
-    for item in report.items:
-        _log.info(
-            "sync item",
-            extra={
-                "run_id": report.run_id, "billable": item.billable, "status": item.status,
-                "stripe_invoice_item_id": item.stripe_invoice_item_id, "error": item.error,
-                "amount_minor": item.amount_minor, "currency": item.currency,
-                "request_id": item.request_id, "overages": list(item.overages),
-            },
+    """Run, and write down how it went. Raises what :func:`run_sync` raises.
+
+    A run for one billable is a job of its own: it must not hide that cron's have stopped.
+    """
+    command = SYNC if options.billable_id is None else f"{SYNC} --billable"
+    with running(app.database, command, dry_run=options.dry_run) as job:
+        report = run_sync(
+            app.database, app.settings, app.driver, options,
+            now=app.now(), stop=stop, advance=advance, run_id=job.run_id,
         )  # fmt: skip
-    if not options.dry_run:
-        jobs.record_run(
-            app.database, report.run_id, COMMAND,
-            seconds=report.seconds, exit_code=report.exit_code, counts=report.counts,
-            error=report.error.message if report.error is not None else _name(report.fault),
-            now=datetime.now(UTC),
-        )  # fmt: skip
+        job.counts, job.exit_code = report.counts, report.exit_code
+        ended_by = Interrupted(stop.signum) if stop.signum is not None else report.fault
+        if ended_by is None:
+            ended_by = report.error
+        if ended_by is not None:
+            job.ended_by(ended_by)
     return report
-
-
-def _name(fault: BaseException | None) -> str | None:
-    return type(fault).__name__ if fault is not None else None

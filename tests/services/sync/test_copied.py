@@ -93,3 +93,23 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
     assert mark_copy(world.database, now=NOW, dry_run=True).customers == 1
     assert world.rows(Installation) == before
     assert world.items[0].status == "idle"
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_carry_is_where_it_was_at_stripe(world: World, *, arrived: bool) -> None:
+    owing(world, tokens=501_250)  # 10.005
+    world.sync()
+    [item] = world.sandbox.items()
+    world.sandbox.person_finalize(item["customer"])
+    world.now = NOW.replace(month=12)
+    world.time_passes(3700)
+    world.sync()  # closes it, with half a cent left
+    world.use(501_250)  # 10.005, so that 10.01 is to be charged
+    if not arrived:
+        world.sandbox.add_fault("reset:path=/v1/invoiceitems,method=POST,nth=1")
+    world.sync()
+    mark_copy(world.database, now=NOW)
+    first, second = world.items
+    assert (first.carried_to_id == second.id) is arrived
+    assert second.carry_out == (Decimal(0) if arrived else 0)
+    assert second.final_minor == (1001 if arrived else 0)

@@ -13,11 +13,14 @@ from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.services.overages import by_hand
+from aimeter_cli.services.sync import run as run_module
+from aimeter_cli.services.sync.finals.policy import Ended
 from tests.support.world import NOW, World
 
 ENDED = NOW + timedelta(days=1)
 CREATE = "path=/v1/invoices,method=POST"
 ADD = "path=/v1/invoices/*/add_lines,method=POST"
+UPDATE = "path=/v1/invoiceitems/*,method=POST"
 FINALIZE = "path=/v1/invoices/*/finalize,method=POST"
 
 
@@ -284,3 +287,57 @@ def test_a_dry_run_makes_no_invoice_and_waives_nothing(world: World) -> None:
     end(world)
     world.sync(dry_run=True)
     assert (invoices(world), world.statuses()) == ([], ["synced"])
+
+
+def test_nothing_is_invoiced_while_some_of_it_is_under_way(world: World) -> None:
+    pending(world)
+    world.use(100_000)
+    end(world)
+    world.sandbox.add_fault(f"reset:{UPDATE},nth=1")
+    assert world.sync().exit_code == 3
+    assert invoices(world) == []
+    world.time_passes(60)
+    world.sync()
+    assert invoices(world) == [("open", 1200)]
+
+
+def test_nothing_is_invoiced_while_some_of_it_waits_for_a_rate(world: World) -> None:
+    pending(world)
+    world.execute("UPDATE ai_subscriptions SET ends_at = NULL")
+    world.use(100_000)
+    world.execute("UPDATE ai_overages SET status = 'needs_rate' WHERE id = 2")
+    world.execute("UPDATE ai_billables SET currency = 'eur'")
+    world.execute("UPDATE ai_subscriptions SET ends_at = :t", t=ENDED)
+    end(world)
+    world.sync()
+    assert invoices(world) == []
+
+
+def test_a_draft_is_not_finalised_while_an_amount_on_it_is_disputed(world: World) -> None:
+    pending(world)
+    world.use(100_000)
+    end(world)
+    world.sandbox.add_fault(f"reset:{FINALIZE},nth=1")
+    world.sync()
+    by_hand.waive(world.database, [2], reason="goodwill", now=world.now)
+    world.sandbox.add_fault(f"reset:{UPDATE},nth=1")
+    world.time_passes(60)
+    world.sync()
+    assert invoices(world) == [("draft", 1200)]
+    for _ in range(2):
+        world.time_passes(60)
+        world.sync()
+    assert invoices(world) == [("open", 1000)]
+
+
+def test_who_turns_out_unpaid_in_the_middle_of_a_run_is_not_invoiced(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending(world, cancellation_reason="payment_failed")
+    end(world)
+    with monkeypatch.context() as patch:  # as if it had ended right after the policy was applied
+        patch.setattr(run_module, "apply_policy", lambda *_: Ended())
+        world.sync()
+    assert invoices(world) == []
+    world.sync()
+    assert world.statuses() == ["held"]

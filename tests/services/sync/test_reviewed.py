@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import Conflict
 from aimeter_cli.models.domain_events import DomainEvent
+from aimeter_cli.services.billables import update_billable
 from aimeter_cli.services.overages import by_hand
 from tests.support.world import NOW, World
 
@@ -476,3 +478,40 @@ def test_an_item_that_is_leaving_ends_only_once_nothing_is_charged_on_it() -> No
     assert ends(is_leaving=True, confirmed_minor=0)
     assert not ends(is_leaving=True, confirmed_minor=1200)
     assert not ends(is_leaving=False, confirmed_minor=0)
+
+
+def leaving(world: World) -> None:
+    """Ten dollars on an item of the old customer, which the new one is to owe."""
+    owing(world)
+    world.sync()
+    ref = BillableRef.parse("user:42")
+    new = world.customer()
+    update_billable(world.database, ref, {"stripe_customer_id": new}, now=NOW, force=True)
+
+
+def test_a_leaving_item_that_was_refused_goes_on_after_retry(world: World) -> None:
+    leaving(world)
+    world.sandbox.add_fault(f"400:{UPDATE},stored=no,message=Not now")
+    world.sync()
+    assert [entry.reason for entry in world.sync().blocked] == ["item_failed"]
+    assert len(by_hand.retry(world.database, None, now=NOW)) == 1
+    for _ in range(3):
+        world.sync()
+    assert (world.charged(), world.statuses()) == ([0, 1000], ["synced"])
+
+
+@pytest.mark.parametrize("waived", [True, False])
+def test_a_leaving_item_that_a_person_changed_is_told_and_can_be_released(
+    world: World, *, waived: bool
+) -> None:
+    leaving(world)
+    [item] = world.sandbox.items()
+    world.sandbox.person_change_item(item["id"], 770)
+    world.sync()
+    if waived:
+        by_hand.waive(world.database, [1], reason="goodwill", now=NOW)
+    assert [entry.reason for entry in world.sync().blocked] == ["item_held"]
+    by_hand.release(world.database, [1], now=NOW)
+    for _ in range(3):
+        world.sync()
+    assert world.charged() == ([0] if waived else [0, 1000])

@@ -112,7 +112,10 @@ def claim_due(context: Context, invoice_id: int, *, retry_now: bool) -> FinalCla
         step = entry_step(
             Step(row["step"]), is_update=False, first_sent_at=attempt["first_sent_at"], now=now
         )
-        if step in (Step.SEND, Step.PROVE):
+        sends = step in (Step.SEND, Step.PROVE)
+        if sends and row["phase"] == "finalize" and not _all_settled(session, invoice_id):
+            step, sends = Step.LOOK_UP, False  # an amount on it changes: it may only have been done
+        if sends:
             repo.set_attempt(
                 session, invoice_id, attempt["version"], attempt["generation"],
                 last_sent_at=now, sends=attempt["sends"] + 1,
@@ -130,7 +133,7 @@ def begin_phase(
     row = repo.invoice_by_id(session, invoice_id)
     now = database_now(session)
     items = repo.items_of(session, invoice_id)
-    if row["phase"] == "finalize" and not all(_is_settled(item) for item in items):
+    if row["phase"] == "finalize" and not _all_settled(session, invoice_id):
         repo.set_invoice(
             session, invoice_id, status="unknown", lease_token=None, lease_expires_at=None,
             not_before=now, updated_at=now,
@@ -159,6 +162,10 @@ def _is_due(row: RowMapping, now: datetime, *, retry_now: bool) -> bool:
     if row["status"] == "sending":
         return bool(row["lease_expires_at"] < now)
     return retry_now or row["not_before"] is None or bool(row["not_before"] <= now)
+
+
+def _all_settled(session: Session, invoice_id: int) -> bool:
+    return all(_is_settled(item) for item in repo.items_of(session, invoice_id))
 
 
 def _is_settled(item: RowMapping) -> bool:

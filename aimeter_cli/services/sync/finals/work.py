@@ -74,8 +74,8 @@ class FinalInvoices:
                 settle.drop_items(self._context, claim, elsewhere)
             if elsewhere or move.action is Action.RAISE:
                 again = settle.begin_again(self._context, claim)
-                if again is None:
-                    return FinalOutcome(claim, "unknown" if not elsewhere else "deferred")
+                if again is None:  # nothing is left to invoice, an amount changes, or lease lost
+                    return FinalOutcome(claim, "deferred")
                 claim, step = again, again.step
             elif move.action is Action.GO_ON:
                 step, refusal = move.step, reply

@@ -1,0 +1,1 @@
+"""``aimeter audit``: everything recomputed from the usages, and compared with what Stripe has."""
