@@ -29,6 +29,8 @@ from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.billing.stripe import StripeDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.services.sync import engine, run, settle
+from aimeter_cli.services.sync.finals import settle as finals_settle
+from aimeter_cli.services.sync.finals import work
 from aimeter_cli.services.sync.run import Options, run_sync
 from aimeter_cli.signals import StopFlag
 from tests.support.world import World, sandbox_settings
@@ -49,8 +51,19 @@ SEAMS: dict[str, Any] = {
     "settle_closed": settle,
     "settle_idle_item": settle,
     "release": settle,
+    "apply_policy": run,
+    "send_invoice": StripeDriver,
+    "find_invoices": StripeDriver,
+    "read_invoice": StripeDriver,
+    "claim_new": work,
+    "final.claim_due": work,
+    "next_phase": finals_settle,
+    "begin_again": finals_settle,
+    "drop_items": finals_settle,
+    "settle_stopped": finals_settle,
+    "final.settle_wait": finals_settle,
 }
-"""Functions by the place where their callers find them. All but the first three open exactly one
+"""Functions by the place where their callers find them. All but the driver's open exactly one
 transaction."""
 
 
@@ -81,7 +94,8 @@ def _run(database: str, sandbox: str, key: str, now: str, place: str) -> int:
 
 
 def _kill_around(name: str, nth: int, moment: str) -> None:
-    real: Callable[..., Any] = getattr(SEAMS[name], name)
+    place, name = SEAMS[name], name.rpartition(".")[2]
+    real: Callable[..., Any] = getattr(place, name)
     calls = 0
 
     def around(*args: Any, **options: Any) -> Any:
@@ -96,7 +110,7 @@ def _kill_around(name: str, nth: int, moment: str) -> None:
             _die()
         return result
 
-    setattr(SEAMS[name], name, around)
+    setattr(place, name, around)
 
 
 _write = Database.write
