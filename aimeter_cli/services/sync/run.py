@@ -6,9 +6,9 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -210,13 +210,21 @@ class _Run:
     def execute(self, advance: Advance) -> None:
         jobs = self._jobs
         planned = sum(job.size for job in jobs)
-        chains: dict[int, list[_Job]] = {}
-        for job in jobs:
-            chains.setdefault(job.billable_id, []).append(job)
         if self._options.dry_run:
             for job in jobs:
                 self._preview(job)
             return
+        self._work(jobs, advance, planned)
+        if any(job.key is None for job in jobs) and planned < self._options.limit:
+            # Overages that came while their item was in hand can be sent now that it is settled.
+            left = replace(self._options, limit=self._options.limit - planned)
+            behind = [job for job in _plan(self._context, left) if job.due is None]
+            self._work(behind, advance, planned + sum(job.size for job in behind))
+
+    def _work(self, jobs: Sequence[_Job], advance: Advance, planned: int) -> None:
+        chains: dict[int, list[_Job]] = {}
+        for job in jobs:
+            chains.setdefault(job.billable_id, []).append(job)
         engine = Engine(self._context, self._driver, _AnyFlag(self._signals, self._halt))
         with ThreadPoolExecutor(self._context.settings.stripe_concurrency) as pool:
             futures = [pool.submit(self._chain, engine, chain) for chain in chains.values()]

@@ -308,3 +308,17 @@ def test_an_item_whose_transaction_lost_a_deadlock_is_left_to_the_next_run(
         report = any_world.sync()
     assert (report.exit_code, report.fault, report.remaining) == (3, None, 1)
     assert any_world.sync().synced == 1
+
+
+@pytest.mark.parametrize("limit", [2, 1])
+def test_what_came_while_an_item_was_in_hand_goes_with_the_run_that_settles_it(
+    world: World, limit: int
+) -> None:
+    world.subscriber(plan=world.plan())
+    world.use(3_000)
+    world.sandbox.add_fault("lost:path=/v1/invoiceitems,method=POST,times=1")
+    world.sync()
+    world.use(1_000)
+    report = world.sync(limit=limit)
+    assert report.remaining == 2 - limit
+    assert world.charged() == ([6] if limit == 2 else [4])
