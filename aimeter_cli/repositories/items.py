@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import RowMapping, and_, bindparam, func, insert, literal_column, select, update
@@ -110,17 +111,22 @@ def make_live_item(
     connection = session.connection()
     sequence = connection.execute(_LAST_SEQUENCE, _of(key)).scalar_one() + 1
     connection.execute(
-        insert_into(connection.dialect.name, items)
-        .values(
-            uid=uid, billable_id=key.billable_id, subscription_id=key.subscription_id,
-            period_start=key.period_start, period_end=period_end, currency=key.currency,
-            sequence=sequence, status="idle", step="send", is_dirty=False,
-            may_overwrite=False, is_leaving=False, is_stale=is_stale, version=0, generation=0,
-            target_minor=0, confirmed_minor=0, confirmed_version=0, attempts=0,
-            created_at=now, updated_at=now,
-        )
-        .on_conflict_do_nothing()
+        _insert_once(connection.dialect.name),
+        {
+            "uid": uid, "billable_id": key.billable_id, "subscription_id": key.subscription_id,
+            "period_start": key.period_start, "period_end": period_end, "currency": key.currency,
+            "sequence": sequence, "status": "idle", "step": "send", "is_dirty": False,
+            "may_overwrite": False, "is_leaving": False, "is_stale": is_stale, "version": 0,
+            "generation": 0, "target_minor": 0, "confirmed_minor": 0, "confirmed_version": 0,
+            "attempts": 0, "created_at": now, "updated_at": now,
+        },
     )  # fmt: skip
+
+
+@cache
+def _insert_once(dialect: str) -> Any:
+    """An insert that does nothing where the row is there already."""
+    return insert_into(dialect, items).on_conflict_do_nothing()
 
 
 def add_closed_item(session: Session, item: RowMapping, /, **values: Any) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -100,12 +102,22 @@ def oldest_sendable(
     session: Session, limit: int, billable_id: int | None = None
 ) -> dict[ItemKey, list[int]]:
     """The ``limit`` oldest sendable overages, grouped by the item they belong to."""
-    rows = session.connection().execute(_sendable(billable_id).order_by(overages.c.id).limit(limit))
+    given = {"most": limit} | ({} if billable_id is None else {"one": billable_id})
+    rows = session.connection().execute(_oldest(of_one=billable_id is not None), given)
     groups: dict[ItemKey, list[int]] = {}
     for row in rows:
         key = ItemKey(row.billable_id, row.subscription_id, row.period_start, row.currency)
         groups.setdefault(key, []).append(row.id)
     return groups
+
+
+@cache
+def _oldest(*, of_one: bool) -> Select[Any]:
+    """Built once: that costs more than running it."""
+    query = _sendable(None)
+    if of_one:
+        query = query.where(overages.c.billable_id == bindparam("one"))
+    return query.order_by(overages.c.id).limit(bindparam("most"))
 
 
 class Left(NamedTuple):

@@ -21,25 +21,31 @@ FIRST = (
         f" VALUES (1, 'user', '42', 'cus_1', {T})"
     ),
     (
-        "INSERT INTO ai_plans (id, slug, name, currency, trial_days, features, is_active, created_at,"
+        "INSERT INTO ai_plans (id, slug, name, currency, trial_days, features,"
+        " is_active, created_at,"
         f" updated_at) VALUES (1, 'pro', 'Pro', 'usd', 0, '[]', true, {T}, {T})"
     ),
     (
         "INSERT INTO ai_subscriptions (id, billable_id, plan_id, billing_mode, is_live, started_at,"
-        " unpaid_invoices, is_incomplete, period_type, period_alignment, timezone, period_anchor, meta,"
+        " unpaid_invoices, is_incomplete, period_type, period_alignment, timezone,"
+        " period_anchor, meta,"
         f" created_at, updated_at) VALUES (1, 1, 1, 'plan', true, {T}, '{{}}', false, 'monthly',"
         f" 'calendar', 'UTC', {T}, '{{}}', {T}, {T})"
     ),
     (
-        "INSERT INTO ai_usage_counters (id, billable_id, plan_id, period_start, period_end, is_trial,"
+        "INSERT INTO ai_usage_counters (id, billable_id, plan_id, period_start,"
+        " period_end, is_trial,"
         " currency, overage_markup, overage_behavior, tokens, requests, cost, excess_token_cost,"
-        f" excess_request_cost) VALUES (1, 1, 1, {T}, '2026-12-01 00:00:00+00:00', false, 'usd', '1',"
+        f" excess_request_cost) VALUES (1, 1, 1, {T}, '2026-12-01 00:00:00+00:00', false,"
+        f" 'usd', '1',"
         " 'charge', 2000, 1, 0, 0, 0)"
     ),
     (
-        "INSERT INTO ai_invoice_items (id, uid, billable_id, subscription_id, period_start, period_end,"
+        "INSERT INTO ai_invoice_items (id, uid, billable_id, subscription_id,"
+        " period_start, period_end,"
         " currency, sequence, status, step, is_dirty, may_overwrite, is_leaving, stripe_item_id,"
-        " version, generation, target_minor, confirmed_minor, confirmed_version, attempts, created_at,"
+        " version, generation, target_minor, confirmed_minor, confirmed_version,"
+        " attempts, created_at,"
         f" updated_at) VALUES (1, 'u1', 1, 1, {T}, '2026-12-01 00:00:00+00:00', 'usd', 1, 'idle',"
         f" 'send', false, false, false, 'ii_1', 1, 0, 200, 200, 1, 0, {T}, {T})"
     ),
@@ -47,11 +53,13 @@ FIRST = (
         "INSERT INTO ai_overages (id, billable_id, subscription_id, counter_id, period_start,"
         " period_end, status, tokens, amount, currency, charge_amount, charge_currency, item_id,"
         f" in_version, attempts, created_at, updated_at) VALUES (1, 1, 1, 1, {T},"
-        " '2026-12-01 00:00:00+00:00', 'synced', 1000, 2000000001, 'usd', 2000000001, 'usd', 1, 1, 1,"
+        " '2026-12-01 00:00:00+00:00', 'synced', 1000, 2000000001, 'usd', 2000000001,"
+        " 'usd', 1, 1, 1,"
         f" {T}, {T})"
     ),
     (
-        "INSERT INTO ai_sync_attempts (id, item_id, run_id, version, generation, kind, amount_minor,"
+        "INSERT INTO ai_sync_attempts (id, item_id, run_id, version, generation, kind,"
+        " amount_minor,"
         " request, idempotency_key, first_sent_at, last_sent_at, sends, outcome)"
         f" VALUES (7, 1, 'r1', 1, 0, 'create', 200, '{{}}', 'k1', {T}, {T}, 1, 'done')"
     ),

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, select, update
+from sqlalchemy import RowMapping, bindparam, literal_column, select, update
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now, steady
@@ -22,6 +22,7 @@ from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.sync import Step, entry_step
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import items as repo
+from aimeter_cli.repositories.payers import payer_of
 from aimeter_cli.repositories.sendable import ItemKey, renew
 from aimeter_cli.services.exchange import Exchange
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Context, Held
@@ -30,7 +31,22 @@ from aimeter_cli.services.sync.guards import Candidate
 from aimeter_cli.services.sync.target import set_target, target_of, under_lease
 
 overages = repo.overages
-_ONE_OVERAGE = update(overages).where(overages.c.id == bindparam("which"))
+_THESE = overages.c.id.in_(bindparam("ids", expanding=True))
+_SET = update(overages).where(_THESE)
+_SET_AS_IT_IS = _SET.values(charge_amount=overages.c.amount)
+_LOCK = (
+    select(
+        overages.c.id, overages.c.amount, overages.c.currency, overages.c.charge_amount,
+        overages.c.period_end, overages.c.released_at,
+    )
+    .where(
+        _THESE,
+        overages.c.item_id.is_(None),
+        overages.c.status.in_([literal_column("'open'"), literal_column("'frozen'")]),
+    )
+    .order_by(overages.c.id)
+    .with_for_update(skip_locked=True, key_share=True)
+)  # fmt: skip
 
 
 def claim_fresh(
@@ -55,7 +71,7 @@ def claim_fresh(
             on_item = {"item_id": item["id"], "in_version": item["version"] + 1}
             for row_id in placed:
                 values[row_id] |= {"status": "frozen", **on_item}
-        _set_overages(session, values, run_id=context.run_id, updated_at=context.now)
+        _set_overages(session, rows, values, run_id=context.run_id, updated_at=context.now)
         if item is None or not placed:
             return Accounted((), "held", held) if held is not None else None
         _close_what_never_reached_a_cent(session, key, context.now)
@@ -104,9 +120,9 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
                 session, item_id, item["version"], item["generation"],
                 last_sent_at=now, sends=attempt["sends"] + 1,
             )  # fmt: skip
-        billable = session.get_one(Billable, item["billable_id"])
+        payer = payer_of(session, item["subscription_id"])
         leased = repo.item_by_id(session, item_id)
-        return under_lease(session, context, leased, attempt, billable, step, started)
+        return under_lease(session, context, leased, attempt, payer, step, started)
 
 
 def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None:
@@ -175,26 +191,26 @@ def _is_due(item: RowMapping, now: datetime, *, retry_now: bool) -> bool:
 
 
 def _lock_overages(session: Session, overage_ids: list[int]) -> Sequence[RowMapping]:
-    wanted = (
-        select(overages)
-        .where(
-            overages.c.id.in_(overage_ids),
-            overages.c.item_id.is_(None),
-            overages.c.status.in_(("open", "frozen")),
-        )
-        .order_by(overages.c.id)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    return session.connection().execute(wanted).mappings().all()
+    return session.connection().execute(_LOCK, {"ids": overage_ids}).mappings().all()
 
 
-def _set_overages(session: Session, values: dict[int, dict[str, Any]], **same: Any) -> None:
-    """Each row's own values and the ``same`` for all, in one statement for rows set alike."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row_id, new in values.items():
-        alike.setdefault(tuple(new), []).append({"which": row_id, **new, **same})
-    for rows in alike.values():
-        session.connection().execute(_ONE_OVERAGE, rows)
+def _set_overages(
+    session: Session,
+    rows: Sequence[RowMapping],
+    values: dict[int, dict[str, Any]],
+    **same: Any,
+) -> None:
+    """Each row's own values and the ``same`` for all: in one statement for rows that get the same,
+    and most do, since few are converted from another currency."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        new = values[row["id"]]
+        own = new.get("charge_amount") == row["amount"]
+        group = tuple((name, new[name]) for name in new if not (own and name == "charge_amount"))
+        alike.setdefault((own, group), []).append(row["id"])
+    for (own, group), ids in alike.items():
+        statement = _SET_AS_IT_IS if own else _SET
+        session.connection().execute(statement, {"ids": ids, **dict(group), **same})
 
 
 def _item_for(

@@ -9,13 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping
-from sqlmodel import Session
 
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.errors import AimeterError
-from aimeter_cli.models.billables import Billable
-from aimeter_cli.models.plans import Plan
-from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.repositories.payers import Payer
 from aimeter_cli.settings.table import Settings
 
 DESCRIPTION_LIMIT = 200
@@ -27,9 +24,8 @@ def item_tag(install_id: str, uid: str) -> str:
 
 
 def item_params(
-    session: Session,
     item: RowMapping,
-    billable: Billable,
+    payer: Payer,
     *,
     install_id: str,
     version: int,
@@ -41,22 +37,20 @@ def item_params(
     metadata = {
         "aimeter_item": item_tag(install_id, item["uid"]),
         "aimeter_version": str(version),
-        "aimeter_billable": billable.ref,
+        "aimeter_billable": payer.billable,
         "aimeter_subscription": str(item["subscription_id"]),
         "aimeter_period_start": iso(item["period_start"]),
         "aimeter_period_end": iso(item["period_end"]),
     }
     if item["stripe_item_id"] is not None:
         return {"amount": target_minor, "metadata": metadata}
-    if billable.stripe_customer_id is None:
-        raise AimeterError(f"{billable.ref} has no Stripe customer")
-    subscription = session.get_one(Subscription, item["subscription_id"])
-    plan = session.get_one(Plan, subscription.plan_id)
+    if payer.stripe_customer_id is None:
+        raise AimeterError(f"{payer.billable} has no Stripe customer")
     params: dict[str, Any] = {
-        "customer": billable.stripe_customer_id,
+        "customer": payer.stripe_customer_id,
         "amount": target_minor,
         "currency": item["currency"],
-        "description": _description(plan.name, item, subscription.timezone),
+        "description": _description(payer.plan, item, payer.timezone),
         "metadata": metadata,
         "period": {
             "start": int(item["period_start"].timestamp()),
@@ -64,9 +58,9 @@ def item_params(
         },
         **_plain(settings.stripe_invoice_item),
     }
-    ended = subscription.ends_at is not None and subscription.ends_at <= now
-    if subscription.stripe_subscription_id is not None and subscription.is_live and not ended:
-        params["subscription"] = subscription.stripe_subscription_id
+    ended = payer.ends_at is not None and payer.ends_at <= now
+    if payer.stripe_subscription_id is not None and payer.is_live and not ended:
+        params["subscription"] = payer.stripe_subscription_id
     return params
 
 

@@ -15,8 +15,8 @@ from sqlmodel import Session
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.domain.money import floor_to_minor
 from aimeter_cli.domain.sync import Step, idempotency_key
-from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import items as repo
+from aimeter_cli.repositories.payers import Payer, payer_of
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.request import item_params, item_tag, stored
 
@@ -51,9 +51,9 @@ def set_target(
     if target == item["confirmed_minor"] and is_sure:
         return _account_without_sending(session, item, version, now)
     generation = max(item["generation"] + 1 if again else 0, context.first_generation)
-    billable = session.get_one(Billable, item["billable_id"])
+    payer = payer_of(session, item["subscription_id"])
     params = item_params(
-        session, item, billable, install_id=context.install_id, version=version,
+        item, payer, install_id=context.install_id, version=version,
         target_minor=target, settings=context.settings, now=context.now,
     )  # fmt: skip
     kind = "update" if at_stripe else "create"
@@ -76,7 +76,7 @@ def set_target(
         "attempts": item["attempts"] if again else 0, "reason": None, **customer,
     }  # fmt: skip
     repo.set_item(session, item["id"], **lease)
-    return under_lease(session, context, {**item, **lease}, attempt, billable, step, started)
+    return under_lease(session, context, {**item, **lease}, attempt, payer, step, started)
 
 
 def _move_in_flight(session: Session, item: RowMapping, version: int) -> None:
@@ -140,7 +140,7 @@ def under_lease(
     context: Context,
     item: Mapping[Any, Any],
     attempt: Mapping[Any, Any],
-    billable: Billable,
+    payer: Payer,
     step: Step,
     started: float,
 ) -> Claim:
@@ -150,7 +150,7 @@ def under_lease(
         token=item["lease_token"],
         send_before=started + settings.lease_seconds - settings.stripe_timeout_seconds,
         tag=item_tag(context.install_id, item["uid"]),
-        billable=billable.ref,
+        billable=payer.billable,
         billable_id=item["billable_id"],
         currency=item["currency"],
         version=item["version"],
