@@ -9,14 +9,21 @@ from typing import cast
 from sqlalchemy import func, select
 from sqlmodel import Session
 
+_ASK = select(func.clock_timestamp())
+_NOW = "database_now"
+
 
 def database_now(session: Session) -> datetime:
-    """Aware UTC. An SQLite file is on this host, whose clock is then the database's."""
+    """Aware UTC. An SQLite file is on this host, whose clock is then the database's.
+
+    Asked for once in a session: they are short, and a lease that begins earlier is the safe side.
+    """
     connection = session.connection()
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
-    now = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return cast(datetime, now).astimezone(UTC)
+    if _NOW not in session.info:
+        session.info[_NOW] = connection.execute(_ASK).scalar_one().astimezone(UTC)
+    return cast(datetime, session.info[_NOW])
 
 
 def steady() -> float:

@@ -52,6 +52,7 @@ _OWN_TOTAL = select(func.sum(overages.c.charge_amount)).where(
 _CARRIED_TOTAL = select(func.sum(items.c.carry_out)).where(
     items.c.carried_to_id == bindparam("which")
 )
+_TOTAL = select(_OWN_TOTAL.scalar_subquery(), _CARRIED_TOTAL.scalar_subquery())
 _OF_KEY = and_(
     items.c.billable_id == bindparam("billable"),
     items.c.subscription_id == bindparam("subscription"),
@@ -98,7 +99,7 @@ def _of(key: ItemKey) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def make_live_item(
+def live_item(
     session: Session,
     key: ItemKey,
     uid: str,
@@ -106,11 +107,17 @@ def make_live_item(
     now: datetime,
     *,
     is_stale: bool = False,
-) -> None:
-    """Insert the pending item of a key, unless there is one; the sequence goes on counting."""
+) -> RowMapping | None:
+    """The pending item of a key, locked; made if there is none, and the sequence goes on counting.
+
+    None: somebody else has it, or it waits for a person.
+    """
     connection = session.connection()
+    found = connection.execute(_LOCK_IDLE, _of(key)).mappings().first()
+    if found is not None:
+        return found
     sequence = connection.execute(_LAST_SEQUENCE, _of(key)).scalar_one() + 1
-    connection.execute(
+    made = connection.execute(
         _insert_once(connection.dialect.name),
         {
             "uid": uid, "billable_id": key.billable_id, "subscription_id": key.subscription_id,
@@ -121,12 +128,13 @@ def make_live_item(
             "attempts": 0, "created_at": now, "updated_at": now,
         },
     )  # fmt: skip
+    return made.mappings().first()
 
 
 @cache
 def _insert_once(dialect: str) -> Any:
-    """An insert that does nothing where the row is there already."""
-    return insert_into(dialect, items).on_conflict_do_nothing()
+    """An insert that does nothing, and returns nothing, where there is such a row already."""
+    return insert_into(dialect, items).on_conflict_do_nothing().returning(items)
 
 
 def add_closed_item(session: Session, item: RowMapping, /, **values: Any) -> None:
@@ -157,11 +165,6 @@ def known_uids(session: Session, but: int) -> set[str]:
     mine = select(items.c.billable_id).where(items.c.id == but).scalar_subquery()
     query = select(items.c.uid).where(items.c.billable_id == mine, items.c.id != but)
     return set(session.connection().execute(query).scalars())
-
-
-def lock_idle_item(session: Session, key: ItemKey) -> RowMapping | None:
-    """The pending item of a key, locked, if nobody is at work on it and no person is needed."""
-    return session.connection().execute(_LOCK_IDLE, _of(key)).mappings().first()
 
 
 def lock_item(session: Session, item_id: int, *status: str) -> RowMapping | None:
@@ -248,12 +251,8 @@ def charged_unreleased(session: Session, key: ItemKey) -> int:
 
 def item_total(session: Session, item_id: int) -> int:
     """Nanos that an item stands for: its overages that are not waived, and what was carried in."""
-    connection = session.connection()
-    own = connection.execute(_OWN_TOTAL, {"which": item_id}).scalar()
-    carried = connection.execute(_CARRIED_TOTAL, {"which": item_id}).scalar()
-    return (to_nanos(own) if own is not None else 0) + (
-        to_nanos(carried) if carried is not None else 0
-    )
+    parts = session.connection().execute(_TOTAL, {"which": item_id}).one()
+    return sum(to_nanos(part) for part in parts if part is not None)
 
 
 def in_flight(session: Session, item_id: int, version: int) -> list[int]:

@@ -28,7 +28,7 @@ from aimeter_cli.services.exchange import Exchange
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Context, Held
 from aimeter_cli.services.sync.events import emit_failed
 from aimeter_cli.services.sync.guards import Candidate
-from aimeter_cli.services.sync.target import set_target, target_of, under_lease
+from aimeter_cli.services.sync.target import set_target, target_of, under_lease, with_overages
 
 overages = repo.overages
 _THESE = overages.c.id.in_(bindparam("ids", expanding=True))
@@ -76,7 +76,8 @@ def claim_fresh(
             return Accounted((), "held", held) if held is not None else None
         _close_what_never_reached_a_cent(session, key, context.now)
         repo.pull_carry(session, item["id"], key, item["version"] + 1)
-        return replace(set_target(session, context, item, started), held=held)
+        claim = set_target(session, context, item, started, placed=placed)
+        return replace(claim, held=held) if held is not None else claim
 
 
 def claim_dirty(context: Context, item_id: int) -> Claim | Accounted | None:
@@ -122,7 +123,8 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
             )  # fmt: skip
         payer = payer_of(session, item["subscription_id"])
         leased = repo.item_by_id(session, item_id)
-        return under_lease(session, context, leased, attempt, payer, step, started)
+        claim = under_lease(context, leased, attempt, payer, step, started)
+        return with_overages(session, claim)
 
 
 def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None:
@@ -220,8 +222,7 @@ def _item_for(
     clock = database_now(session)  # look-ups search from this time on
     restored = context.restored_at
     is_stale = restored is not None and key.period_start <= restored
-    repo.make_live_item(session, key, uuid.uuid4().hex, period_end, clock, is_stale=is_stale)
-    return repo.lock_idle_item(session, key)
+    return repo.live_item(session, key, uuid.uuid4().hex, period_end, clock, is_stale=is_stale)
 
 
 def _hold(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -33,13 +34,15 @@ def set_target(
     item: RowMapping,
     started: float,
     *,
+    placed: Sequence[int] = (),
     again: bool = False,
     is_known: bool = False,
 ) -> Claim | Accounted:
     """Lease the item for its new amount, or account for it at once if nothing is to be sent.
 
-    ``again``: the same version under a new key. ``is_known``: what Stripe has of it has been looked
-    up. A stale item must be, before it is made.
+    ``placed``: overages that were put on it for this version. ``again``: the same version under a
+    new key. ``is_known``: what Stripe has of it has been looked up. A stale item must be, before it
+    is made.
     """
     now = database_now(session)
     target = target_of(session, item)
@@ -76,7 +79,10 @@ def set_target(
         "attempts": item["attempts"] if again else 0, "reason": None, **customer,
     }  # fmt: skip
     repo.set_item(session, item["id"], **lease)
-    return under_lease(session, context, {**item, **lease}, attempt, payer, step, started)
+    claim = under_lease(context, {**item, **lease}, attempt, payer, step, started)
+    if not again and item["version"] == item["confirmed_version"]:  # nothing else is in flight
+        return replace(claim, overage_ids=tuple(placed))
+    return with_overages(session, claim)
 
 
 def _move_in_flight(session: Session, item: RowMapping, version: int) -> None:
@@ -135,8 +141,12 @@ def closed_empty(item: RowMapping) -> dict[str, Any]:
     return {"status": "closed", "final_minor": 0, "carry_out": Decimal(0), "reason": "moved"}
 
 
+def with_overages(session: Session, claim: Claim) -> Claim:
+    """The claim with the overages that its version puts on the item."""
+    return replace(claim, overage_ids=tuple(repo.in_flight(session, claim.item_id, claim.version)))
+
+
 def under_lease(
-    session: Session,
     context: Context,
     item: Mapping[Any, Any],
     attempt: Mapping[Any, Any],
@@ -171,5 +181,5 @@ def under_lease(
         period_start=item["period_start"],
         may_overwrite=item["may_overwrite"],
         is_stale=item["is_stale"],
-        overage_ids=tuple(repo.in_flight(session, item["id"], item["version"])),
+        overage_ids=(),
     )
