@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
+from aimeter_cli.repositories.installation import installation
+from aimeter_cli.services.sync.account import refuse_another
 
 _SET_KEY = "Put STRIPE_API_KEY into the environment or .env."
 
@@ -35,6 +37,8 @@ def account(app: App) -> Iterator[Check]:
         return
     found = app.driver.account()
     named = f" ({found.name})" if found.name else ""
+    with app.database.read() as session:
+        refuse_another(installation(session), found)
     if found.account_id is None:
         yield Check(
             "stripe account", "warning", "the key may not ask whose account it belongs to",

@@ -141,7 +141,8 @@ _MISPLACED: dict[str, str] = {
         " OR (i.status = 'idle' AND i.is_dirty)))"
         " OR (o.status = 'unknown' AND i.status NOT IN ('sending', 'unknown'))"
         " OR (o.status = 'failed' AND i.status NOT IN ('failed', 'sending', 'unknown'))"
-        " OR (o.status = 'held' AND i.status <> 'held')"
+        " OR (o.status = 'held' AND i.status <> 'held'"
+        " AND NOT (COALESCE(o.reason, '') = 'ended_unpaid' AND i.status <> 'closed'))"
         " OR o.status IN ('open', 'needs_rate')",
 }  # fmt: skip
 

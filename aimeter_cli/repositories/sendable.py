@@ -121,11 +121,14 @@ def _oldest(*, of_one: bool) -> Select[Any]:
 
 
 class Left(NamedTuple):
-    """``waiting`` of the ``sendable`` overages wait for their back-off, until ``next_try``."""
+    """``waiting`` of the ``sendable`` overages wait for their back-off, until ``next_try``;
+    ``in_hand`` are leased to a run, under way or killed, until ``leased_until`` at the latest."""
 
     sendable: int
     waiting: int
     next_try: datetime | None
+    in_hand: int
+    leased_until: datetime | None
 
 
 def count_left(session: Session, now: datetime, billable_id: int | None = None) -> Left:
@@ -135,7 +138,7 @@ def count_left(session: Session, now: datetime, billable_id: int | None = None) 
         select(func.count()).select_from(_sendable(billable_id).subquery())
     ).scalar_one()
     begun = (
-        select(func.count(), func.min(items.c.not_before))
+        select(func.count(), func.min(items.c.not_before), func.max(items.c.lease_expires_at))
         .select_from(overages.join(items, overages.c.item_id == items.c.id))
         .where(
             _DUE,
@@ -144,11 +147,14 @@ def count_left(session: Session, now: datetime, billable_id: int | None = None) 
             _for_billable(billable_id),
         )
     )
-    in_all, _ = connection.execute(begun).one()
-    waiting, next_try = connection.execute(
+    in_all, _, _ = connection.execute(begun).one()
+    waiting, next_try, _ = connection.execute(
         begun.where(items.c.status == "unknown", items.c.not_before > now)
     ).one()
-    return Left(int(fresh) + int(in_all), int(waiting), next_try)
+    in_hand, _, until = connection.execute(
+        begun.where(items.c.status == "sending", items.c.lease_expires_at >= now)
+    ).one()
+    return Left(int(fresh) + int(in_all), int(waiting), next_try, int(in_hand), until)
 
 
 def is_due(now: datetime, *, retry_now: bool) -> ColumnElement[bool]:

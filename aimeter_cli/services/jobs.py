@@ -26,6 +26,9 @@ from aimeter_cli.models.job_runs import JobRun
 from aimeter_cli.models.overages import Overage
 
 SYNC = "sync-stripe-overages"
+PAUSED = "paused"
+"""The error of a run that did nothing, because it was told so: no success."""
+
 SUCCESSES = (0, 3)
 """Exit codes of a run that did its work: with 3 some rows failed, which is told elsewhere."""
 
@@ -118,7 +121,7 @@ def last_run(session: Session, command: str, *, succeeded: bool = False) -> JobR
     """The run of a command that began last; of those that did their work, or of all."""
     query = select(JobRun).where(JobRun.command == command)
     if succeeded:
-        query = query.where(col(JobRun.exit_code).in_(SUCCESSES))
+        query = query.where(col(JobRun.exit_code).in_(SUCCESSES), col(JobRun.error).is_(None))
     return session.exec(query.order_by(col(JobRun.started_at).desc()).limit(1)).first()
 
 

@@ -48,7 +48,10 @@ class StripeDriver:
                     f"Stripe refuses the request: {found.reason}",
                     hint="Check STRIPE_API_KEY and STRIPE_API_BASE.",
                 )
-            raise AimeterError(f"Stripe cannot be asked for the account: {found.reason}")
+            raise AimeterError(
+                f"Stripe cannot be asked for the account: {found.reason}",
+                hint="Check the network, STRIPE_API_BASE, and status.stripe.com.",
+            )
         if not isinstance(found.get("id"), str):
             raise AimeterError("what answers at STRIPE_API_BASE is not Stripe")
         name = (found.get("settings") or {}).get("dashboard", {}).get("display_name")

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.repositories import audit as repo
+from aimeter_cli.repositories.installation import installation
 from aimeter_cli.services.audit import (
     balance,
     conversion,
@@ -22,6 +23,7 @@ from aimeter_cli.services.audit import (
 )
 from aimeter_cli.services.audit.balance import Balance
 from aimeter_cli.services.audit.difference import Difference
+from aimeter_cli.services.sync.account import check_mode, refuse_another
 
 Check = Callable[[Session, int | None], Iterator[Difference]]
 
@@ -71,9 +73,15 @@ def run_audit(
 ) -> Audit:
     """Changes nothing. ``driver``: ask Stripe, too, once the transaction is over.
 
-    Raises ConfigurationError for a driver that cannot be asked, AimeterError if nobody answers.
+    Raises ConfigurationError for a driver that cannot be asked or a key of another account,
+    AimeterError if nobody answers.
     """
     asked = remote.listing_driver(driver) if driver is not None else None
+    if asked is not None:
+        with database.read() as session:
+            here = installation(session)
+        check_mode(here, asked)
+        refuse_another(here, asked.account())
     with database.read() as session:
         repo.one_snapshot(session)
         told = list(notes.notes(session, billable_id))

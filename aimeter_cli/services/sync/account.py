@@ -1,7 +1,8 @@
 """Whose account the rows belong to: a key of another mode or account is refused.
 
 The first run that has something to send asks the driver, and writes the answer down. Later runs ask
-again only where the key has changed, which a keyed hash of it tells.
+again only where the key has changed, which a keyed hash of it tells; at another address than
+Stripe's own, where another sandbox may answer with every start, always.
 """
 
 from __future__ import annotations
@@ -41,27 +42,31 @@ def check_account(context: Context, driver: BillingDriver) -> None:
         here = installation(session)
     check_mode(here, driver)
     key_hash = _hash_of(context, driver)
-    if here.stripe_key_hash == key_hash:
+    is_known = here.stripe_key_hash == key_hash
+    if is_known and not context.settings.stripe_api_base:
         return
     try:
         found = driver.account()
     except ConfigurationError:
         raise
     except AimeterError as error:
-        if here.stripe_key_hash is None:
+        if is_known or here.stripe_key_hash is None:
             return
         raise RowsFailed(f"nothing was begun with another key than before: {error}") from None
-    _refuse_another(here, found)
+    refuse_another(here, found)
+    if is_known:
+        return
     with context.database.write() as session:
         here = installation(session)
-        _refuse_another(here, found)  # somebody else may have been first
+        refuse_another(here, found)  # somebody else may have been first
         here.stripe_account = here.stripe_account or found.account_id
         here.stripe_livemode = driver.livemode
         here.stripe_key_hash = key_hash
         session.add(here)
 
 
-def _refuse_another(here: Installation, found: Account) -> None:
+def refuse_another(here: Installation, found: Account) -> None:
+    """Raises ConfigurationError for an account that is not the one of the rows."""
     if here.stripe_account is None or here.stripe_account == found.account_id:
         return
     if found.account_id is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from aimeter_cli.repositories.blocked import BlockedRow, blocked_groups
+from aimeter_cli.repositories.blocked import BlockedGroup, BlockedRow, blocked_groups
+from aimeter_cli.services.sync.settle import CHANGED, DELETED
 
 _SHOWN = 5
 
@@ -46,11 +47,19 @@ HINTS: dict[str, Callable[[BlockedRow], str]] = {
         f"a person deleted the final invoice: aimeter overages release {row.overage_id} makes it "
         "anew"
     ),
-    "item_held": lambda row: (
+    "item_held": lambda row: f"aimeter overages release {row.overage_id} goes on with the item",
+}
+_BY_PERSONS: dict[str | None, Callable[[BlockedRow], str]] = {
+    CHANGED: lambda row: (
         f"a person changed the item at Stripe: aimeter overages release {row.overage_id} puts "
         "our amount there again"
     ),
+    DELETED: lambda row: (
+        f"a person deleted the item at Stripe: aimeter overages release {row.overage_id} charges "
+        f"it anew, aimeter overages waive {row.overage_id} gives it up"
+    ),
 }
+"""For the held ones, by what is known."""
 
 
 def blocked(session: Session, billable_id: int | None = None) -> list[Blocked]:
@@ -61,8 +70,13 @@ def blocked(session: Session, billable_id: int | None = None) -> list[Blocked]:
             group.number,
             tuple(dict.fromkeys(row.billable for row in group.rows)),
             tuple(row.overage_id for row in group.rows),
-            HINTS[group.kind](group.rows[0]),
+            _hint(group),
             group.detail,
         )
         for group in blocked_groups(session, billable_id, _SHOWN)
     ]
+
+
+def _hint(group: BlockedGroup) -> str:
+    by_person = _BY_PERSONS.get(group.detail) if group.kind in ("held", "item_held") else None
+    return (by_person or HINTS[group.kind])(group.rows[0])

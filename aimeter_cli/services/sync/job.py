@@ -8,7 +8,7 @@ from typing import Protocol
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import Interrupted
-from aimeter_cli.services.jobs import SYNC, running
+from aimeter_cli.services.jobs import PAUSED, SYNC, running
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.services.sync.run import Advance, Options, run_sync
 from aimeter_cli.settings.table import Settings
@@ -39,6 +39,7 @@ def run_job(app: Assembly, options: Options, *, stop: StopFlag, advance: Advance
             now=app.now(), stop=stop, advance=advance, run_id=job.run_id,
         )  # fmt: skip
         job.counts, job.exit_code = report.counts, report.exit_code
+        job.error = PAUSED if report.is_paused else None
         ended_by = Interrupted(stop.signum) if stop.signum is not None else report.fault
         if ended_by is None:
             ended_by = report.error

@@ -53,8 +53,9 @@ class LookUp:
         if len(found) > 1:
             return Seen(_duplicate(found))
         view = found[0]
-        answer = Answer.APPLIED if _is_in_flight(claim, view) else Answer.CHANGED
-        return Seen(Reply(answer, view.item_id, view.amount_minor), view)
+        if _is_in_flight(claim, view):
+            return Seen(Reply(Answer.APPLIED, view.item_id, view.amount_minor), view)
+        return Seen(_changed(view), view)
 
     def _find_of_before(self, claim: Claim) -> Seen:
         """The same after a restore: anything that we made for this service period is ours."""
@@ -91,7 +92,7 @@ class LookUp:
         foreign = (view.version, view.amount_minor) not in ours or view.version == claim.version
         is_later = is_of_before_a_restore(view, claim.confirmed_version, stale=claim.is_stale)
         if foreign and not claim.may_overwrite and not is_later:
-            return Reply(Answer.CHANGED, view.item_id, view.amount_minor)
+            return _changed(view)
         return self._absent(claim)
 
     def _absent(self, claim: Claim) -> Reply:
@@ -107,6 +108,11 @@ class LookUp:
 
 def _is_in_flight(claim: Claim, view: ItemView) -> bool:
     return (view.version, view.amount_minor) == (claim.version, claim.target_minor)
+
+
+def _changed(view: ItemView) -> Reply:
+    reason = f"a person changed its amount to {view.amount_minor}"
+    return Reply(Answer.CHANGED, view.item_id, view.amount_minor, reason)
 
 
 def _duplicate(found: Sequence[ItemView]) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from aimeter_cli.domain.sync import Step
 from aimeter_cli.errors import AimeterError
 from aimeter_cli.services.sync.blocked import Blocked
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Held
@@ -69,6 +70,8 @@ class Report:
     error: AimeterError | None = None
     fault: BaseException | None = None
     tried_in_vain: int = 0
+    is_held: bool = False
+    is_paused: bool = False
 
     @property
     def selected(self) -> int:
@@ -98,7 +101,7 @@ class Report:
     @property
     def hint(self) -> str:
         """What to do about exit 3."""
-        if any(item.status == "held" for item in self.items):
+        if self.is_held or any(item.status == "held" for item in self.items):
             return "aimeter overages list --status held; then aimeter overages release or waive ID"
         if self.failed:
             return "aimeter overages list --failed; mend the cause, then aimeter overages retry ID"
@@ -185,6 +188,9 @@ class Report:
         """A dry run's claim: exactly what would be sent."""
         self.deferred += len(claim.overage_ids)
         item = claim.stripe_item_id
+        if claim.step in (Step.LOOK_UP, Step.PROVEN):  # what is sent depends on what is found
+            self.items.append(_line(claim, "look_up", item))
+            return
         request = {
             "method": "POST",
             "path": "/v1/invoiceitems" + (f"/{item}" if claim.kind == "update" else ""),

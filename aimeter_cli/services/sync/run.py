@@ -94,6 +94,7 @@ def run_sync(
         check_mode(here, driver)
         if here.paused_at is not None:
             reason = here.paused_reason or "no reason given"
+            report.is_paused = True
             report.notices.append(f"sync is paused: {reason}; aimeter sync resume ends it")
             _count_what_is_left(session, report, options)
             return report
@@ -120,6 +121,11 @@ def _count_what_is_left(session: Session, report: Report, options: Options) -> N
             f"{left.waiting} overage(s) wait for their next try, the first at "
             f"{iso(left.next_try.replace(microsecond=0))}; --retry-now tries at once"
         )
+    if left.in_hand and left.leased_until is not None:
+        report.notices.append(
+            f"{left.in_hand} overage(s) are in the hands of another run, or of one that was "
+            f"killed, until {iso(left.leased_until.replace(microsecond=0))} at the latest"
+        )
 
 
 def _look_for_rates(context: Context) -> None:
@@ -131,15 +137,15 @@ def _look_for_rates(context: Context) -> None:
 
 def _end(context: Context, options: Options, report: Report) -> None:
     """Waive or hold what is pending of subscriptions that have ended, before anything is sent."""
-    if context.dry_run:
-        return
     ended = apply_policy(context, options.billable_id)
+    would = "would be " if context.dry_run else "were "
     if ended.waived:
-        report.notices.append(f"{ended.waived} overage(s) of ended subscriptions were waived")
+        report.notices.append(f"{ended.waived} overage(s) of ended subscriptions {would}waived")
     if ended.held:
         report.tried_in_vain += 1
+        report.is_held = True
         report.notices.append(
-            f"{ended.held} overage(s) are held: their subscriptions ended for non-payment; "
+            f"{ended.held} overage(s) {would}held: their subscriptions ended for non-payment; "
             "aimeter overages list --status held"
         )
 
@@ -240,12 +246,16 @@ class _Run:
 
     def invoice_what_ended(self) -> None:
         """Final invoices for what is pending of subscriptions that have ended."""
-        if self._options.dry_run or self._stopping():
+        if self._stopping():
             return
         if not isinstance(self._driver, InvoicingDriver):
             return  # such items are listed as stranded
         finals = FinalInvoices(self._context, self._driver, self._stopping)
         options = self._options
+        if options.dry_run:
+            for claim in finals.preview(options.billable_id):
+                self._report.add_final(FinalOutcome(claim, "planned"))
+            return
         finals.run(options.billable_id, retry_now=options.retry_now, tell=self._note_final)
 
     def _note_final(self, outcome: FinalOutcome) -> None:

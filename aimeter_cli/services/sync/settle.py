@@ -245,7 +245,8 @@ def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) ->
     if not is_usual:
         note = (
             f"{view.item_id} was closed with a difference: "
-            f"{Money.of_nanos(rest, item['currency'])} goes to the customer's next item"
+            f"{Money.of_nanos(rest, item['currency'])} goes to the customer's next item; "
+            "if none will come, that is for a credit note or an invoice at Stripe"
         )
     return Closing("closed", tuple(moved), note)
 

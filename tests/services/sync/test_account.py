@@ -13,6 +13,7 @@ from aimeter_cli.billing.stripe import StripeDriver
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.sandbox.process import running
+from aimeter_cli.services.audit.run import run_audit
 from tests.support.world import World
 
 
@@ -33,6 +34,7 @@ def here(world: World) -> Installation:
 
 
 def test_the_account_is_asked_for_once_and_remembered(world: World) -> None:
+    world.settings = replace(world.settings, stripe_api_base="")  # as if it were Stripe itself
     owing(world)
     assert here(world).stripe_account is None
     world.sync()
@@ -42,6 +44,29 @@ def test_the_account_is_asked_for_once_and_remembered(world: World) -> None:
     world.use(1000)
     world.sync()
     assert asked(world) == 1
+
+
+def test_another_sandbox_behind_the_same_address_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owing(world).sync()
+    world.use(100_000)
+    other = Account("acct_other", livemode=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(StripeDriver, "account", lambda _: other)
+        report = world.sync()
+    assert (report.exit_code, world.statuses()) == (4, ["synced", "open"])
+    world.sandbox.add_fault("reset:path=/v1/account,times=1")
+    assert world.sync().synced == 1  # nobody tells, and it was right before
+
+
+def test_the_audit_asks_no_other_account(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    owing(world).sync()
+    assert run_audit(world.database, driver=world.driver).adds_up
+    other = Account("acct_other", livemode=False)
+    monkeypatch.setattr(StripeDriver, "account", lambda _: other)
+    with pytest.raises(ConfigurationError, match="belongs to acct_other"):
+        run_audit(world.database, driver=world.driver)
 
 
 def test_nothing_of_the_key_is_in_the_database(world: World) -> None:
@@ -61,8 +86,9 @@ def test_another_key_of_the_same_account_is_welcome(world: World) -> None:
     world.use(100_000)
     world.settings = replace(world.settings, stripe_api_key="rk_test_rotated")
     world.driver = make_driver(world.settings)
+    before = here(world).stripe_key_hash
     assert world.sync().synced == 1
-    assert asked(world) == 2
+    assert here(world).stripe_key_hash != before
 
 
 def test_another_account_is_refused_and_nothing_is_sent_or_held(world: World) -> None:

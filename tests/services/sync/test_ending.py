@@ -12,6 +12,7 @@ from aimeter_cli.domain.endings import ending
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.services.audit.run import run_audit
 from aimeter_cli.services.overages import by_hand
 from aimeter_cli.services.sync import run as run_module
 from aimeter_cli.services.sync.finals.policy import Ended
@@ -158,7 +159,9 @@ def test_who_did_not_pay_is_held_until_released(world: World, policy: str) -> No
     end(world)
     report = world.sync()
     assert report.exit_code == 3
-    assert "2 overage(s) are held" in report.notices[0]
+    assert "2 overage(s) were held" in report.notices[0]
+    assert "--status held" in report.hint
+    assert run_audit(world.database, driver=world.driver).adds_up
     assert (invoices(world), world.charged(), world.statuses()) == ([], [1000], ["held"] * 2)
     assert "OverageSyncFailed" in [event.name for event in world.rows(DomainEvent)]
     assert world.sync().exit_code == 0  # told once
@@ -285,8 +288,17 @@ def test_waiving_while_the_draft_waits_lowers_it_before_it_is_finalised(world: W
 def test_a_dry_run_makes_no_invoice_and_waives_nothing(world: World) -> None:
     pending(world, cancellation_reason="payment_failed")
     end(world)
-    world.sync(dry_run=True)
-    assert (invoices(world), world.statuses()) == ([], ["synced"])
+    report = world.sync(dry_run=True)
+    assert "1 overage(s) would be held" in report.notices[0]
+    assert (invoices(world), world.statuses(), report.exit_code) == ([], ["synced"], 0)
+
+
+def test_a_dry_run_shows_the_invoice_that_would_be_made(world: World) -> None:
+    pending(world)
+    end(world)
+    [line] = world.sync(dry_run=True).final_invoices
+    assert (line.status, line.amount_minor, line.overages) == ("planned", 1000, (1,))
+    assert (invoices(world), finals(world)) == ([], [])
 
 
 def test_nothing_is_invoiced_while_some_of_it_is_under_way(world: World) -> None:

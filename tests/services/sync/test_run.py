@@ -10,8 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.models.domain_events import DomainEvent
+from aimeter_cli.models.installation import Installation
+from aimeter_cli.repositories.sendable import oldest_sendable
 from aimeter_cli.services.installation import pause
 from aimeter_cli.services.sync import run as run_module
+from aimeter_cli.services.sync.claim import claim_fresh
+from aimeter_cli.services.sync.claimed import Context
 from tests.support.world import NOW, World
 
 
@@ -322,3 +326,19 @@ def test_what_came_while_an_item_was_in_hand_goes_with_the_run_that_settles_it(
     report = world.sync(limit=limit)
     assert report.remaining == 2 - limit
     assert world.charged() == ([6] if limit == 2 else [4])
+
+
+def test_what_another_run_has_in_hand_is_told_with_the_end_of_its_lease(world: World) -> None:
+    world.subscriber(plan=world.plan())
+    world.use(501_000)
+    context = Context.of(
+        world.rows(Installation)[0], world.database, world.settings, run_id="killed", now=NOW,
+        dry_run=False,
+    )  # fmt: skip
+    with world.database.read() as session:
+        [(key, ids)] = oldest_sendable(session, 10).items()
+    claim_fresh(context, key, ids)
+    report = world.sync()
+    assert (report.selected, report.remaining) == (0, 1)
+    [notice] = report.notices
+    assert notice.startswith("1 overage(s) are in the hands of another run")

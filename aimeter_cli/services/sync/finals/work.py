@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aimeter_cli.billing.base import InvoiceRequest, InvoicingDriver, ItemView, Reply
@@ -61,6 +61,15 @@ class FinalInvoices:
             claim = make()
             if claim is not None:
                 tell(self._process(claim))
+
+    def preview(self, billable_id: int | None) -> Iterator[FinalClaim]:
+        """Those that a dry run would begin."""
+        with self._context.database.read() as session:
+            fresh = repo.uninvoiced(session, self._context.now, billable_id)
+        for what in fresh:
+            claim = claim_new(self._context, what)
+            if claim is not None:
+                yield claim
 
     def _process(self, claim: FinalClaim) -> FinalOutcome:
         step, refusal = claim.step, None
