@@ -22,6 +22,12 @@ class EndedFacts(Facts, Protocol):
     def cancellation_reason(self) -> str | None: ...
 
 
+def ended_at(facts: Facts, now: datetime) -> datetime:
+    """When it ended, of a subscription that is over at ``now``: the first of what ended it."""
+    ends = (facts.ends_at, facts.expired_at, facts.grace_period_ends_at)
+    return min(end for end in ends if end is not None and end <= now)
+
+
 def ending(facts: EndedFacts, now: datetime, policy: str) -> Ending | None:
     """What to do with what is pending; None: the subscription is not over.
 

@@ -12,8 +12,8 @@ from aimeter_cli.models.columns import moment
 
 class Installation(SQLModel, table=True):
     """``stripe_*`` say whose account the rows were made with; ``stripe_key_hash`` is that of the
-    key for which Stripe said so. ``restored_at`` and ``restores``: when and how often an older
-    backup took this database's place."""
+    key for which Stripe said so. ``restored_at``: when a backup took this database's place;
+    ``first_generation``: of every version since then, so that no earlier key is used again."""
 
     __tablename__ = "ai_installation"
     __table_args__ = (CheckConstraint("id = 1", name="one_installation"),)
@@ -27,4 +27,4 @@ class Installation(SQLModel, table=True):
     stripe_livemode: bool | None = None
     stripe_key_hash: str | None = None
     restored_at: datetime | None = moment(nullable=True)
-    restores: int = 0
+    first_generation: int = 0

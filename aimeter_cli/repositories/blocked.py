@@ -169,11 +169,16 @@ def _on_stopped_invoices(billable_id: int | None) -> Select[Any]:
             finals.c.reason.label("detail"),
         )
         .select_from(
-            finals.join(items, items.c.final_invoice_id == finals.c.id)
-            .join(overages, overages.c.item_id == items.c.id)
-            .join(billables, billables.c.id == items.c.billable_id)
+            finals.join(
+                overages,
+                and_(
+                    overages.c.billable_id == finals.c.billable_id,
+                    overages.c.subscription_id == finals.c.subscription_id,
+                    overages.c.charge_currency == finals.c.currency,
+                ),
+            ).join(billables, billables.c.id == finals.c.billable_id)
         )
-        .where(is_open, finals.c.status.in_(_STOPPED), _mine(items.c.billable_id, billable_id))
+        .where(is_open, finals.c.status.in_(_STOPPED), _mine(finals.c.billable_id, billable_id))
         .group_by(finals.c.id, billables.c.id)
     )
 

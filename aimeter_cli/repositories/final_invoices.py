@@ -12,7 +12,6 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    insert,
     or_,
     select,
     text,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 from sqlmodel import Session, col
 from sqlmodel import select as sqlmodel_select
 
+from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
@@ -52,28 +52,45 @@ def ended_with_pending(
 ) -> Sequence[Subscription]:
     """Subscriptions that are over, or nearly so, with overage that is not on an invoice yet."""
     mine = true() if billable_id is None else _subscriptions.c.billable_id == billable_id
-    unsent = select(_overages.c.subscription_id).where(_UNSENT)
-    pending = select(_items.c.subscription_id).where(
-        _PENDING, _items.c.confirmed_minor > 0, _items.c.final_invoice_id.is_(None)
+    facts = _subscriptions.c
+    end = func.coalesce(facts.expired_at, facts.ends_at, facts.grace_period_ends_at)
+    agreed = and_(_overages.c.released_at.is_not(None), _overages.c.released_at >= end)
+    unsent = exists().where(_overages.c.subscription_id == facts.id, _UNSENT, ~agreed)
+    owed = exists().where(
+        _overages.c.item_id == _items.c.id,
+        _overages.c.status.in_(("synced", "carried")),
+        ~agreed,
+    )
+    pending = exists().where(
+        _items.c.subscription_id == facts.id,
+        _PENDING,
+        _items.c.confirmed_minor > 0,
+        _items.c.final_invoice_id.is_(None),
+        owed,
     )
     ids = select(_subscriptions.c.id).where(
         _is_over(now), mine,
-        or_(_subscriptions.c.id.in_(unsent), _subscriptions.c.id.in_(pending)),
+        or_(unsent, pending),
     )  # fmt: skip
     query = sqlmodel_select(Subscription).where(col(Subscription.id).in_(ids))
     return session.exec(query.order_by(col(Subscription.id))).all()
 
 
+def _not_agreed(ended_at: datetime) -> ColumnElement[bool]:
+    """Whether nobody has agreed, since the end, to charge an overage all the same."""
+    return or_(_overages.c.released_at.is_(None), _overages.c.released_at < ended_at)
+
+
 def give_up_unsent(
-    session: Session, subscription_id: int, now: datetime, **values: Any
+    session: Session, subscription_id: int, ended_at: datetime, now: datetime, **values: Any
 ) -> list[int]:
-    """Change what is not sent yet and was not released; the ids."""
-    mine = and_(_overages.c.subscription_id == subscription_id, _overages.c.released_at.is_(None))
+    """Change what is not sent yet and was not released since the end; the ids."""
+    mine = and_(_overages.c.subscription_id == subscription_id, _not_agreed(ended_at))
     return _changed(session, and_(_UNSENT, mine), now, values)
 
 
 def give_up_on_items(
-    session: Session, subscription_id: int, now: datetime, **values: Any
+    session: Session, subscription_id: int, ended_at: datetime, now: datetime, **values: Any
 ) -> list[int]:
     """The same for what is on pending items that nobody is at work on and no invoice takes."""
     waiting = (
@@ -90,7 +107,7 @@ def give_up_on_items(
     chosen = and_(
         _overages.c.item_id.in_(ids),
         _overages.c.status.in_(("synced", "carried")),
-        _overages.c.released_at.is_(None),
+        _not_agreed(ended_at),
     )
     return _changed(session, chosen, now, values)
 
@@ -171,14 +188,6 @@ def lock_takeable(session: Session, what: Uninvoiced, limit: int) -> Sequence[Ro
     return session.connection().execute(query).mappings().all()
 
 
-def any_due(session: Session, now: datetime) -> bool:
-    """Whether there is a final invoice to go on with, or to begin."""
-    begun = select(invoices.c.id).where(_DUE).limit(1)
-    if session.connection().execute(begun).first() is not None:
-        return True
-    return bool(uninvoiced(session, now, None))
-
-
 def due_ids(
     session: Session, clock: datetime, *, retry_now: bool, billable_id: int | None
 ) -> list[int]:
@@ -191,19 +200,22 @@ def due_ids(
     return list(session.connection().execute(query.order_by(invoices.c.id)).scalars())
 
 
-def has_unreleased(session: Session, item_id: int) -> bool:
-    """Whether an item holds overage that no operator has agreed to charge."""
+def has_unreleased(session: Session, item_id: int, ended_at: datetime) -> bool:
+    """Whether an item holds overage that no operator has agreed to charge since the end."""
     query = select(_overages.c.id).where(
         _overages.c.item_id == item_id,
-        _overages.c.released_at.is_(None),
+        _not_agreed(ended_at),
         _overages.c.status != "waived",
     )
     return session.connection().execute(query.limit(1)).first() is not None
 
 
-def insert_invoice(session: Session, **values: Any) -> int:
-    statement = insert(invoices).values(**values).returning(invoices.c.id)
-    return int(session.connection().execute(statement).scalar_one())
+def insert_invoice(session: Session, **values: Any) -> int | None:
+    """None: the subscription has one that is not done, which somebody else has just begun."""
+    connection = session.connection()
+    statement = insert_into(connection.dialect.name, invoices).values(**values)
+    made = connection.execute(statement.on_conflict_do_nothing().returning(invoices.c.id))
+    return made.scalar_one_or_none()
 
 
 def lock_invoice(session: Session, invoice_id: int) -> RowMapping | None:
@@ -216,6 +228,33 @@ def lock_invoice(session: Session, invoice_id: int) -> RowMapping | None:
 def invoice_by_id(session: Session, invoice_id: int) -> RowMapping:
     query = select(invoices).where(invoices.c.id == invoice_id)
     return session.connection().execute(query).mappings().one()
+
+
+def stopped_invoice(
+    session: Session, subscription_id: int, currency: str | None
+) -> RowMapping | None:
+    """The one of a subscription and currency that waits for an operator, locked."""
+    query = select(invoices).where(
+        invoices.c.subscription_id == subscription_id,
+        invoices.c.currency == currency,
+        invoices.c.status.in_(("failed", "held")),
+    )
+    return session.connection().execute(query.with_for_update(key_share=True)).mappings().first()
+
+
+def is_being_finalised(session: Session, item_id: int) -> bool:
+    """Whether the final invoice of an item is finalised, may be, or somebody is at it just now."""
+    in_doubt = and_(invoices.c.status == "unknown", invoices.c.unanswered_at.is_not(None))
+    query = (
+        select(invoices.c.id)
+        .select_from(_items.join(invoices, invoices.c.id == _items.c.final_invoice_id))
+        .where(
+            _items.c.id == item_id,
+            invoices.c.phase == "finalize",
+            or_(invoices.c.status.in_(("sending", "done")), in_doubt),
+        )
+    )
+    return session.connection().execute(query).first() is not None
 
 
 def set_invoice(session: Session, invoice_id: int, /, **values: Any) -> None:
@@ -241,6 +280,13 @@ def set_leased(session: Session, invoice_id: int, token: str, **values: Any) -> 
 def items_of(session: Session, invoice_id: int) -> Sequence[RowMapping]:
     query = select(_items).where(_items.c.final_invoice_id == invoice_id).order_by(_items.c.id)
     return session.connection().execute(query).mappings().all()
+
+
+def lock_items_of(session: Session, invoice_id: int) -> Sequence[RowMapping]:
+    """Those that nobody else has in hand, locked."""
+    query = select(_items).where(_items.c.final_invoice_id == invoice_id).order_by(_items.c.id)
+    locked = query.with_for_update(skip_locked=True, key_share=True)
+    return session.connection().execute(locked).mappings().all()
 
 
 def overages_of(session: Session, invoice_id: int) -> list[int]:

@@ -172,8 +172,10 @@ def ids_on_failed_items(session: Session) -> list[int]:
     """The overages whose item or final invoice failed, those confirmed before included."""
     query = text(
         f"SELECT o.id FROM {_ON_OR_BEHIND} WHERE i.status = 'failed'"
-        " UNION SELECT o.id FROM ai_overages o JOIN ai_invoice_items i ON i.id = o.item_id"
-        " JOIN ai_final_invoices f ON f.id = i.final_invoice_id WHERE f.status = 'failed'"
+        " UNION SELECT max(o.id) FROM ai_overages o JOIN ai_final_invoices f"
+        " ON f.billable_id = o.billable_id AND f.subscription_id = o.subscription_id"
+        " AND f.currency = o.charge_currency"
+        " WHERE f.status = 'failed' GROUP BY f.id"
         " ORDER BY 1"
     )
     return list(session.connection().execute(query).scalars())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, literal_column, or_, select
+from sqlalchemy import Row, and_, exists, func, literal_column, or_, select
 from sqlmodel import Session
 
 from aimeter_cli.domain.references import BillableRef
@@ -59,7 +59,14 @@ def perhaps_stranded(
         .select_from(
             _items.join(_subscriptions, facts.id == _items.c.subscription_id)
             .join(_billables, _billables.c.id == _items.c.billable_id)
-            .outerjoin(_finals, _finals.c.id == _items.c.final_invoice_id)
+            .outerjoin(
+                _finals,
+                and_(
+                    _finals.c.subscription_id == _items.c.subscription_id,
+                    _finals.c.currency == _items.c.currency,
+                    _finals.c.status != literal_column("'done'"),  # at most one: uq_final_open
+                ),
+            )
         )
         .where(
             _items.c.status != literal_column("'closed'"),  # as the index of live items says it

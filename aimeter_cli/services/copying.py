@@ -19,7 +19,7 @@ from aimeter_cli.models.plans import PlanPrice
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.installation import installation
-from aimeter_cli.services.sync.settle import DELETED
+from aimeter_cli.services.sync.settle import DELETED, UNPAID
 
 COPIED = "copied"
 REASON = "this is a copy: set the Stripe ids of a test account, then resume"
@@ -47,7 +47,7 @@ def mark_copy(database: Database, *, now: datetime, dry_run: bool = False) -> Co
         here.install_id = uuid.uuid4().hex
         here.stripe_account = here.stripe_key_hash = None
         here.stripe_livemode = here.restored_at = None
-        here.restores = 0
+        here.first_generation = 0
         here.paused_at, here.paused_reason = now, REASON
         session.add(here)
         session.flush()
@@ -98,6 +98,12 @@ def _close(session: Session, item: RowMapping) -> None:
             last_error=None, updated_at=now,
         )
     )  # fmt: skip
+    charged = update(overages).where(
+        overages.c.item_id == item["id"], overages.c.status == "held", overages.c.reason == UNPAID
+    )
+    session.connection().execute(
+        charged.values(status="synced", synced_at=now, last_error=None, updated_at=now)
+    )
     if nothing_there:
         repo.return_carry(session, item["id"])
     elif item["version"] > confirmed:

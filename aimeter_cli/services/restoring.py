@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
 
@@ -19,6 +19,7 @@ from aimeter_cli.repositories.installation import installation
 _items = table_of(InvoiceItem)
 _overages = table_of(Overage)
 _invoices = table_of(FinalInvoice)
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _LOOK_UP = {"step": Step.LOOK_UP.value, "lease_token": None, "lease_expires_at": None}
 
 
@@ -54,7 +55,10 @@ def mark_restored(database: Database, *, now: datetime, dry_run: bool = False) -
                 )
             )  # fmt: skip
         here = installation(session)
-        here.restored_at, here.restores = now, here.restores + 1
+        here.restored_at = now
+        # The same backup may be restored again, and knows nothing of the first time: a clock does.
+        seconds = int((clock - _EPOCH).total_seconds())
+        here.first_generation = max(here.first_generation + 1, seconds)
         session.add(here)
         items = connection.execute(select(func.count()).where(is_open)).scalar_one()
         waiting = _overages.c.status.in_(UNSYNCED)

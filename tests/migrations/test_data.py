@@ -107,7 +107,7 @@ def test_every_row_of_the_first_schema_is_kept(
         kept = [{name: row[name] for name in rows[0]} for row in after[table]]
         assert kept == rows, table
     assert after["ai_overages"][0]["run_id"] is None
-    assert after["ai_installation"][0]["restores"] == 0
+    assert after["ai_installation"][0]["first_generation"] == 0
     with database.write() as session:  # and it is whole: the references still hold
         session.connection().execute(text("DELETE FROM ai_sync_attempts"))
         if kind == "sqlite":

@@ -51,7 +51,8 @@ def upgrade() -> None:
     op.add_column("ai_installation", sa.Column("stripe_key_hash", sa.Text(), nullable=True))
     op.add_column("ai_installation", sa.Column("restored_at", _MOMENT, nullable=True))
     op.add_column(
-        "ai_installation", sa.Column("restores", sa.Integer(), nullable=False, server_default="0")
+        "ai_installation",
+        sa.Column("first_generation", sa.Integer(), nullable=False, server_default="0"),
     )
 
 

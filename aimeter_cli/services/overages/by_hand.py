@@ -16,9 +16,10 @@ from aimeter_cli.domain.sync import Step
 from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.repositories import items as item_repo
 from aimeter_cli.repositories import overages as repo
+from aimeter_cli.repositories.final_invoices import is_being_finalised
 from aimeter_cli.repositories.overages import OverageView
 from aimeter_cli.services.overages.final_invoice import reopen_invoice
-from aimeter_cli.services.overages.held import release_item
+from aimeter_cli.services.overages.held import end_deleted, release_item
 from aimeter_cli.services.overages.listing import found
 
 overages = repo.overages
@@ -38,7 +39,7 @@ def waive(
         lock(session, ids)
         views = found(session, ids)
         for view in views:
-            check_waivable(view)
+            check_waivable(session, view)
         give_up(session, views, reason, now)
         return repo.overage_views(session, ids)
 
@@ -49,7 +50,7 @@ def check_reason(reason: str) -> None:
         raise InvalidInput(f"--reason: expected 1 to {_REASON_LIMIT} characters")
 
 
-def check_waivable(view: OverageView) -> None:
+def check_waivable(session: Session, view: OverageView) -> None:
     """Raises Conflict."""
     if view.status == "waived":
         raise Conflict(f"overage {view.id} is waived already")
@@ -59,6 +60,11 @@ def check_waivable(view: OverageView) -> None:
             hint="Delete that item at Stripe, or issue a credit note there.",
         )
     _check_free(view, "waived")
+    if view.item_id is not None and is_being_finalised(session, view.item_id):
+        raise Conflict(
+            f"overage {view.id} is on a final invoice that is being finalised",
+            hint="Run aimeter sync-stripe-overages; if it is charged, issue a credit note.",
+        )
 
 
 def give_up(session: Session, views: Sequence[OverageView], reason: str, now: datetime) -> None:
@@ -70,7 +76,8 @@ def give_up(session: Session, views: Sequence[OverageView], reason: str, now: da
         .values(status="waived", reason=reason, synced_at=None, updated_at=now)
     )
     for item_id in sorted({view.item_id for view in views if view.item_id is not None}):
-        _reopen(session, item_id, dirty=True)
+        if not end_deleted(session, item_id, now):
+            _reopen(session, item_id, dirty=True)
 
 
 def mark_synced(
@@ -125,8 +132,7 @@ def retry(
             ids = repo.ids_on_failed_items(session)
 
     def change(session: Session, view: OverageView) -> None:
-        if reopen_invoice(session, view.item_id):
-            return
+        reopened = reopen_invoice(session, view)
         failed = repo.stopped_item_of(session, view.id, "failed")
         if failed is not None:
             _reopen(session, failed, dirty=False)
@@ -134,7 +140,7 @@ def retry(
             item_repo.set_in_flight(session, failed, version, status="frozen")
         elif view.item_id is not None and view.status == "unknown":
             item_repo.set_item(session, view.item_id, not_before=database_now(session))
-        elif view.status != "frozen":  # frozen: with another one of its item, just now
+        elif view.status != "frozen" and not reopened:  # frozen: with another one, just now
             raise Conflict(
                 f"overage {view.id} is {view.status}: only failed and unknown ones are retried",
                 hint=f"aimeter overages show {view.id}",
@@ -161,8 +167,7 @@ def release(
 
 def release_one(session: Session, view: OverageView, now: datetime) -> None:
     """Raises Conflict."""
-    if view.status != "held" and reopen_invoice(session, view.item_id):
-        return
+    reopened = view.status != "held" and reopen_invoice(session, view)
     behind = repo.stopped_item_of(session, view.id, "held")
     if behind is not None:
         release_item(session, behind, now)
@@ -172,7 +177,7 @@ def release_one(session: Session, view: OverageView, now: datetime) -> None:
             session, view.id, now, status="synced" if at_stripe else "frozen",
             synced_at=now if at_stripe else None, reason=None, last_error=None, released_at=now,
         )  # fmt: skip
-    elif view.status != "frozen":  # frozen: with another one of its item, just now
+    elif view.status != "frozen" and not reopened:  # frozen: with another one, just now
         raise Conflict(f"overage {view.id} is {view.status}: only held ones are released")
 
 
@@ -216,7 +221,8 @@ def _check_free(view: OverageView, done: str) -> None:
     if view.item_status in _IN_HAND:
         raise Conflict(
             f"overage {view.id} is being sent, so that it cannot be {done}",
-            hint="Run aimeter sync-stripe-overages --retry-now first.",
+            hint="Wait for it: aimeter sync-stripe-overages --retry-now settles it, at the latest "
+            "when the lease of a killed run is over.",
         )
     if view.item_status == "held" and view.status != "held":
         raise Conflict(

@@ -44,7 +44,7 @@ def waive_run(
     with database.write(dry_run=dry_run) as session:
         for view in _of_run(session, run):
             try:
-                check_waivable(view)
+                check_waivable(session, view)
             except Conflict as error:
                 refused.append(error)
             else:

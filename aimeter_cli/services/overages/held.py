@@ -5,12 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlmodel import Session
 
 from aimeter_cli.domain.sync import Step
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.services.sync.settle import DELETED, EXTERNAL
+
+
+def end_deleted(session: Session, item_id: int, now: datetime) -> bool:
+    """Close an item that a person deleted, once all that was on it is waived: nothing is left of it
+    here or at Stripe. False: it is another one, or holds something yet."""
+    item = repo.item_by_id(session, item_id)
+    if item["status"] != "held" or item["reason"] != DELETED:
+        return False
+    left = select(repo.overages.c.id).where(
+        repo.overages.c.item_id == item_id, repo.overages.c.status != "waived"
+    )
+    if session.connection().execute(left.limit(1)).first() is not None:
+        return True  # what is left of it stays held
+    repo.return_carry(session, item_id)
+    repo.set_item(
+        session, item_id, status="closed", final_minor=0, carry_out=Decimal(0), is_dirty=False,
+        updated_at=now,
+    )  # fmt: skip
+    return True
 
 
 def release_item(session: Session, item_id: int, now: datetime) -> None:

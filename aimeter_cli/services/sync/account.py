@@ -53,6 +53,8 @@ def check_account(context: Context, driver: BillingDriver) -> None:
         if is_known or here.stripe_key_hash is None:
             return
         raise RowsFailed(f"nothing was begun with another key than before: {error}") from None
+    if is_known and found.account_id is None:
+        return  # it has lost a permission, which the requests will tell
     refuse_another(here, found)
     if is_known:
         return

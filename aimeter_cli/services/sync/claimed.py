@@ -15,9 +15,6 @@ from aimeter_cli.models.installation import Installation
 from aimeter_cli.services.sync.guards import Guards
 from aimeter_cli.settings.table import Settings
 
-GENERATIONS = 1_000
-"""Between the first generations of two restores; a version has a handful at the most."""
-
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -50,7 +47,7 @@ class Context:
     ) -> Context:
         return cls(
             database, settings, here.install_id, run_id, now, dry_run, here.restored_at,
-            here.restores * GENERATIONS, Guards.of(settings),
+            here.first_generation, Guards.of(settings),
         )  # fmt: skip
 
     def write(self) -> AbstractContextManager[Session]:

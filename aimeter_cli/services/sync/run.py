@@ -238,11 +238,8 @@ class _Run:
                 fault = future.exception()
                 if fault is None:
                     advance(future.result(), planned)
-                elif is_deadlock(fault):
-                    self._report.tried_in_vain += 1
-                    self._report.notices.append("an item is left to the next run: it was locked")
-                else:  # its claim is left to its lease, the others go on, the run ends with it
-                    self._report.fault = self._report.fault or fault
+                else:
+                    self._note_fault(fault)
 
     def invoice_what_ended(self) -> None:
         """Final invoices for what is pending of subscriptions that have ended."""
@@ -256,7 +253,18 @@ class _Run:
             for claim in finals.preview(options.billable_id):
                 self._report.add_final(FinalOutcome(claim, "planned"))
             return
-        finals.run(options.billable_id, retry_now=options.retry_now, tell=self._note_final)
+        try:
+            finals.run(options.billable_id, retry_now=options.retry_now, tell=self._note_final)
+        except Exception as fault:  # noqa: BLE001  # as of an item: told once the report is shown
+            self._note_fault(fault)
+
+    def _note_fault(self, fault: BaseException) -> None:
+        """Its claim is left to its lease, the others go on, and the run ends with it."""
+        if is_deadlock(fault):
+            self._report.tried_in_vain += 1
+            self._report.notices.append("an item is left to the next run: it was locked")
+        else:
+            self._report.fault = self._report.fault or fault
 
     def _note_final(self, outcome: FinalOutcome) -> None:
         self._report.add_final(outcome)
@@ -278,8 +286,14 @@ class _Run:
             )
 
     def _finals(self) -> bool:
+        """Whether there is a final invoice to go on with, or to begin."""
+        options, now = self._options, self._context.now
         with self._context.database.read() as session:
-            return final_invoices.any_due(session, self._context.now)
+            clock = database_now(session)
+            due = final_invoices.due_ids(
+                session, clock, retry_now=options.retry_now, billable_id=options.billable_id
+            )
+            return bool(due or final_invoices.uninvoiced(session, now, options.billable_id))
 
     def _closing(self) -> list[tuple[int, int, str]]:
         with self._context.database.read() as session:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.services import installation as sync_state
+from aimeter_cli.services.audit.run import run_audit
 from aimeter_cli.services.copying import mark_copy
 from tests.support.world import NOW, World
 
@@ -113,3 +114,16 @@ def test_a_carry_is_where_it_was_at_stripe(world: World, *, arrived: bool) -> No
     assert (first.carried_to_id == second.id) is arrived
     assert second.carry_out == (Decimal(0) if arrived else 0)
     assert second.final_minor == (1001 if arrived else 0)
+
+
+def test_what_was_held_on_an_item_because_nobody_paid_counts_as_charged(world: World) -> None:
+    owing(world)
+    world.sync()
+    world.execute(
+        "UPDATE ai_subscriptions SET ends_at = :t, cancellation_reason = 'payment_failed'", t=NOW
+    )
+    world.sync()
+    assert world.statuses() == ["held"]
+    mark_copy(world.database, now=NOW)
+    assert world.statuses() == ["synced"]
+    assert run_audit(world.database).adds_up

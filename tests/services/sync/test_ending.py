@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from aimeter_cli.domain.endings import ending
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.errors import Conflict
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.final_invoices import FinalInvoice
+from aimeter_cli.models.installation import Installation
 from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.repositories.final_invoices import ended_with_pending, uninvoiced
 from aimeter_cli.services.audit.run import run_audit
+from aimeter_cli.services.billables import update_billable
 from aimeter_cli.services.overages import by_hand
 from aimeter_cli.services.sync import run as run_module
+from aimeter_cli.services.sync.claimed import Context
+from aimeter_cli.services.sync.finals.claim import claim_new
 from aimeter_cli.services.sync.finals.policy import Ended
+from aimeter_cli.services.sync.report import Report
 from tests.support.world import NOW, World
 
 ENDED = NOW + timedelta(days=1)
@@ -273,7 +282,7 @@ def test_waiving_while_the_draft_waits_lowers_it_before_it_is_finalised(world: W
     pending(world)
     world.use(100_000)
     end(world)
-    world.sandbox.add_fault(f"reset:{FINALIZE},nth=1")
+    world.sandbox.add_fault(f"409:{FINALIZE},nth=1")
     world.sync()
     assert invoices(world) == [("draft", 1200)]
     by_hand.waive(world.database, [2], reason="goodwill", now=world.now)
@@ -329,7 +338,7 @@ def test_a_draft_is_not_finalised_while_an_amount_on_it_is_disputed(world: World
     pending(world)
     world.use(100_000)
     end(world)
-    world.sandbox.add_fault(f"reset:{FINALIZE},nth=1")
+    world.sandbox.add_fault(f"409:{FINALIZE},nth=1")
     world.sync()
     by_hand.waive(world.database, [2], reason="goodwill", now=world.now)
     world.sandbox.add_fault(f"reset:{UPDATE},nth=1")
@@ -353,3 +362,146 @@ def test_who_turns_out_unpaid_in_the_middle_of_a_run_is_not_invoiced(
     assert invoices(world) == []
     world.sync()
     assert world.statuses() == ["held"]
+
+
+def stripe_client(world: World) -> Any:
+    import stripe
+
+    return stripe.StripeClient("sk_test_world", base_addresses={"api": world.sandbox.url})
+
+
+def rounds(world: World, count: int = 4) -> Report:
+    for _ in range(count):
+        world.time_passes(60)
+        report = world.sync()
+    return report
+
+
+def adds_up(world: World) -> bool:
+    return run_audit(world.database, driver=world.driver).differences == []
+
+
+def test_nothing_can_be_waived_while_its_invoice_may_be_finalised(world: World) -> None:
+    pending(world)
+    end(world)
+    world.sandbox.add_fault(f"lost:{FINALIZE},nth=1")
+    world.sync()
+    with pytest.raises(Conflict, match="being finalised"):
+        by_hand.waive(world.database, [1], reason="too late", now=world.now)
+    rounds(world, 2)
+    assert (invoices(world), adds_up(world)) == ([("open", 1000)], True)
+
+
+@pytest.mark.parametrize("where", [CREATE, ADD, FINALIZE])
+def test_a_failed_invoice_whose_overage_moved_to_another_customer_holds_nothing_up(
+    any_world: World, where: str
+) -> None:
+    pending(any_world)
+    end(any_world)
+    any_world.sandbox.add_fault(f"400:{where},nth=1,stored=no")
+    any_world.sync()
+    new = any_world.customer()
+    update_billable(
+        any_world.database, BillableRef.parse("user:42"), {"stripe_customer_id": new},
+        now=any_world.now, force=True,
+    )  # fmt: skip
+    report = rounds(any_world)
+    assert [entry.reason for entry in report.blocked] == ["invoice_failed"]
+    by_hand.retry(any_world.database, None, now=any_world.now)
+    rounds(any_world)
+    assert ("open", 1000) in invoices(any_world)
+    assert sum(total for status, total in invoices(any_world) if status == "open") == 1000
+
+
+def test_a_draft_that_a_person_finalised_empty_is_made_again_once_released(world: World) -> None:
+    pending(world)
+    end(world)
+    world.sandbox.add_fault(f"reset:{ADD},nth=1")
+    world.sync()
+    [invoice] = world.sandbox.invoices()
+    stripe_client(world).v1.invoices.finalize_invoice(invoice["id"])
+    assert [entry.reason for entry in rounds(world).blocked] == ["invoice_held"]
+    by_hand.release(world.database, [1], now=world.now)
+    rounds(world)
+    assert sorted(invoices(world)) == [("open", 1000), ("paid", 0)]
+
+
+def test_an_item_on_somebody_elses_draft_waits_until_that_is_decided(world: World) -> None:
+    pending(world)
+    end(world)
+    world.sandbox.add_fault(f"reset:{ADD},nth=1")
+    world.sync()
+    [item] = world.items
+    client = stripe_client(world)
+    other = client.v1.invoices.create({"customer": str(item.stripe_customer_id)})
+    lines = [{"invoice_item": str(item.stripe_item_id)}]
+    client.v1.invoices.add_lines(other.id, {"lines": lines})
+    report = rounds(world)
+    assert report.exit_code == 3
+    assert f"is on the draft {other.id}" in (report.final_invoices[0].error or "")
+    client.v1.invoices.delete(other.id)
+    rounds(world)
+    assert ("open", 1000) in invoices(world)
+    assert adds_up(world)
+
+
+@pytest.mark.parametrize("policy", ["invoice", "waive"])
+def test_a_release_of_before_the_end_does_not_invoice_who_did_not_pay(
+    world: World, policy: str
+) -> None:
+    world.settings = replace(world.settings, on_subscription_end=policy)
+    pending(world, cancellation_reason="payment_failed")
+    world.execute("UPDATE ai_overages SET released_at = :t", t=NOW)  # by a guard, long ago
+    end(world)
+    world.sync()
+    assert (invoices(world), world.statuses()) == ([], ["held"])
+    by_hand.release(world.database, [1], now=world.now)
+    world.sync()
+    assert invoices(world) == [("open", 1000)]
+
+
+def test_what_is_released_after_an_end_that_waives_is_invoiced(world: World) -> None:
+    world.settings = replace(
+        world.settings, on_subscription_end="waive", max_amount_per_customer=Decimal(5)
+    )
+    world.subscriber(plan=world.plan(), ends_at=ENDED)
+    world.use(501_000)
+    assert world.sync().items[0].status == "held"
+    end(world)
+    by_hand.release(world.database, [1], now=world.now)
+    rounds(world)
+    assert (invoices(world), world.statuses()) == ([("open", 1000)], ["synced"])
+
+
+def test_a_subscription_that_lives_again_before_there_is_a_draft_is_not_invoiced(
+    world: World,
+) -> None:
+    pending(world)
+    end(world)
+    world.sandbox.add_fault(f"409:{CREATE},nth=1")
+    world.sync()
+    world.execute("UPDATE ai_subscriptions SET ends_at = NULL")
+    rounds(world)
+    assert (invoices(world), finals(world), world.charged()) == ([], ["done"], [1000])
+
+
+def test_two_runs_that_listed_the_same_subscription_begin_one_invoice(any_world: World) -> None:
+    pending(any_world)
+    end(any_world)
+    context = Context.of(
+        any_world.rows(Installation)[0], any_world.database, any_world.settings, run_id="first",
+        now=any_world.now, dry_run=False,
+    )  # fmt: skip
+    with any_world.database.read() as session:
+        [listed] = uninvoiced(session, any_world.now, None)
+    assert claim_new(context, listed) is not None
+    any_world.execute("UPDATE ai_invoice_items SET final_invoice_id = NULL")  # another one is ready
+    assert claim_new(context, listed) is None
+
+
+def test_an_idle_run_writes_nothing_for_what_is_held(world: World) -> None:
+    pending(world, cancellation_reason="payment_failed")
+    end(world)
+    world.sync()
+    with world.database.read() as session:
+        assert ended_with_pending(session, world.now, None) == []

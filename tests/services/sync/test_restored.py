@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.models.installation import Installation
 from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.services.restoring import mark_restored
 from tests.support.world import NOW, World, sandbox_settings
@@ -218,3 +220,23 @@ def test_a_restore_may_come_twice(world: World, backup: Backup) -> None:
         world.use(100_000)
         settle(world)
         assert world.charged() == [1200]
+
+
+def test_the_same_backup_may_be_restored_twice(world: World, backup: Backup) -> None:
+    owing(world)
+    world.sync()
+    backup.make()
+    backup.restore()
+    first = world.rows(Installation)[0].first_generation
+    world.use(100_000, idempotency_key="since")
+    settle(world)
+    world.use(100_000, idempotency_key="since too")
+    settle(world)
+    assert world.charged() == [1400]
+    time.sleep(1.1)  # a restore in the same second does not happen
+    backup.restore()
+    assert world.rows(Installation)[0].first_generation > first
+    world.use(100_000, idempotency_key="since")
+    settle(world)
+    assert world.charged() == [1200]
+    assert world.items[0].confirmed_minor == 1200

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now, steady
-from aimeter_cli.domain.endings import ending
+from aimeter_cli.domain.endings import ended_at, ending
 from aimeter_cli.domain.sync import Step, entry_step, idempotency_key
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.final_invoices import PHASES
@@ -25,6 +25,7 @@ from aimeter_cli.services.sync.claimed import Context
 from aimeter_cli.services.sync.request import item_tag, stored
 from aimeter_cli.services.sync.settle import DELETED
 
+NEEDLESS = "not_needed"
 LINES = 250
 """Items on one invoice (Stripe); more are the next one's."""
 
@@ -72,9 +73,10 @@ def claim_new(context: Context, what: Uninvoiced) -> FinalClaim | None:
         items = repo.lock_takeable(session, what, LINES)
         customer = session.get_one(Billable, what.billable_id).stripe_customer_id
         mine = [item for item in items if item["stripe_customer_id"] == customer]
-        if end == "hold":
-            mine = [item for item in mine if not repo.has_unreleased(session, item["id"])]
-        if end not in ("invoice", "hold") or not mine or customer is None:
+        if end in ("hold", "waive"):  # what an operator has released since is charged all the same
+            over = ended_at(subscription, context.now)
+            mine = [item for item in mine if not repo.has_unreleased(session, item["id"], over)]
+        if end not in ("invoice", "hold", "waive") or not mine or customer is None:
             session.rollback()
             return None
         now = database_now(session)
@@ -85,6 +87,9 @@ def claim_new(context: Context, what: Uninvoiced) -> FinalClaim | None:
             lease_token=uuid.uuid4().hex, lease_expires_at=now + context.lease, attempts=0,
             created_at=now, updated_at=now,
         )  # fmt: skip
+        if invoice_id is None:
+            session.rollback()
+            return None
         for item in mine:
             set_item(session, item["id"], final_invoice_id=invoice_id, updated_at=now)
         return begin_phase(session, context, invoice_id, started)
@@ -98,6 +103,9 @@ def claim_due(context: Context, invoice_id: int, *, retry_now: bool) -> FinalCla
         now = database_now(session)
         if row is None or not _is_due(row, now, retry_now=retry_now):
             session.rollback()
+            return None
+        if _is_needless(session, context, row):
+            _drop(session, row, now)
             return None
         unanswered = row["unanswered_at"]
         if row["status"] == "sending":  # it may have sent until its lease expired
@@ -165,7 +173,9 @@ def _is_due(row: RowMapping, now: datetime, *, retry_now: bool) -> bool:
 
 
 def _all_settled(session: Session, invoice_id: int) -> bool:
-    return all(_is_settled(item) for item in repo.items_of(session, invoice_id))
+    """Whether every item is, and nobody changes one just now."""
+    free = repo.lock_items_of(session, invoice_id)
+    return len(free) == len(repo.items_of(session, invoice_id)) and all(map(_is_settled, free))
 
 
 def _is_settled(item: RowMapping) -> bool:
@@ -173,6 +183,33 @@ def _is_settled(item: RowMapping) -> bool:
     if item["status"] == "idle":
         return not item["is_dirty"]
     return bool(item["status"] == "closed" or item["reason"] == DELETED)
+
+
+def _is_needless(session: Session, context: Context, row: RowMapping) -> bool:
+    """Whether the subscription lives again, or turned out unpaid, before there was a draft."""
+    if row["phase"] != PHASES[0] or row["stripe_invoice_id"] is not None:
+        return False
+    subscription = session.get_one(Subscription, row["subscription_id"])
+    end = ending(subscription, context.now, context.settings.on_subscription_end)
+    return end is None or (end == "hold" and _is_unreleased(session, context, subscription, row))
+
+
+def _is_unreleased(
+    session: Session, context: Context, subscription: Subscription, row: RowMapping
+) -> bool:
+    over = ended_at(subscription, context.now)
+    items = repo.items_of(session, row["id"])
+    return any(repo.has_unreleased(session, item["id"], over) for item in items)
+
+
+def _drop(session: Session, row: RowMapping, now: datetime) -> None:
+    """Give its items back. Should its draft come to be after all, it stays empty."""
+    for item in repo.items_of(session, row["id"]):
+        set_item(session, item["id"], final_invoice_id=None, updated_at=now)
+    repo.set_invoice(
+        session, row["id"], status="done", reason=NEEDLESS, lease_token=None,
+        lease_expires_at=None, updated_at=now,
+    )  # fmt: skip
 
 
 def _number(phase: str) -> int:

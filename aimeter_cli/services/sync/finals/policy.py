@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from aimeter_cli.domain.endings import ending
+from aimeter_cli.domain.endings import ended_at, ending
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import final_invoices as repo
 from aimeter_cli.services.sync.claimed import Context
@@ -49,17 +49,19 @@ def _ending(context: Context, subscription: Subscription) -> str | None:
 
 def _hold(session: Session, context: Context, subscription: Subscription) -> int:
     """On its item an overage stays as it is at Stripe: no invoice takes it from there."""
+    end = ended_at(subscription, context.now)
     values = {"status": "held", "reason": UNPAID, "last_error": UNPAID, "run_id": context.run_id}
-    held = repo.give_up_on_items(session, subscription.id, context.now, **values)
-    held += repo.give_up_unsent(session, subscription.id, context.now, **values)
+    held = repo.give_up_on_items(session, subscription.id, end, context.now, **values)
+    held += repo.give_up_unsent(session, subscription.id, end, context.now, **values)
     if held:
         emit_failed(session, context, subscription.billable_id, held, UNPAID)
     return len(held)
 
 
 def _waive(session: Session, context: Context, subscription: Subscription) -> int:
+    end = ended_at(subscription, context.now)
     values = {"status": "waived", "reason": WAIVED, "run_id": context.run_id, "synced_at": None}
-    waived = repo.give_up_on_items(session, subscription.id, context.now, **values)
+    waived = repo.give_up_on_items(session, subscription.id, end, context.now, **values)
     repo.soil_items_of(session, waived)
-    waived += repo.give_up_unsent(session, subscription.id, context.now, **values)
+    waived += repo.give_up_unsent(session, subscription.id, end, context.now, **values)
     return len(waived)

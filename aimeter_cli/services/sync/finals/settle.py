@@ -80,7 +80,12 @@ def begin_again(context: Context, claim: FinalClaim) -> FinalClaim | None:
 
 
 def settle_wait(context: Context, claim: FinalClaim, move: Move, reply: Reply) -> bool:
-    """Not done, and no person is needed: back off, then go on at the move's step."""
+    """Not done, and no person is needed: back off, then go on at the move's step.
+
+    A step that was refused is looked up, and then made under a new key: the refusal may be stored
+    under the old one.
+    """
+    step = Step.LOOK_UP if move.step is Step.CHECK else move.step
     with context.write() as session:
         now = database_now(session)
         tries = claim.attempts + (1 if move.costs else 0)
@@ -93,7 +98,7 @@ def settle_wait(context: Context, claim: FinalClaim, move: Move, reply: Reply) -
             wait_until = now + max(backoff(tries, jitter), pause)
         settled = repo.set_leased(
             session, claim.invoice_id, claim.token, **_RELEASED, status="unknown",
-            step=move.step.value, not_before=wait_until, attempts=tries,
+            step=step.value, not_before=wait_until, attempts=tries,
             unanswered_at=unanswered, reason=reply.reason, updated_at=now,
         )  # fmt: skip
         if settled:

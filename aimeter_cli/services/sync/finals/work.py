@@ -150,8 +150,13 @@ class FinalInvoices:
             if isinstance(found, ItemView) and found.invoice_id is None:
                 waiting = True
                 continue
+            if isinstance(found, ItemView) and not found.is_closed:
+                told = f"{stripe_item_id} is on the draft {found.invoice_id}: finalise or delete it"
+                return Reply(Answer.UNREADABLE, reason=told)
             self._settle_item(item_id, found)
             elsewhere[item_id] = found.invoice_id
+        if waiting and draft.is_closed:
+            return Reply(Answer.GONE, reason=f"{claim.stripe_invoice_id} was finalised by a person")
         return self._absent(claim) if waiting or elsewhere else Reply(Answer.APPLIED)
 
     def _settle_item(self, item_id: int, found: ItemView | Reply) -> None:
