@@ -13,7 +13,7 @@ DIFFERENCE = Noun(
         Column("detail"),
         Column("expected", MONEY, table=False),
         Column("found", MONEY, table=False),
-        Column("difference", MONEY),
+        Column("difference", MONEY, header="Off by"),
         Column("currency", table=False),
         Column("hint"),
     ),
@@ -32,7 +32,7 @@ BALANCE = Noun(
         Column("waived", MONEY),
         Column("external", MONEY),
         Column("by_person", MONEY),
-        Column("difference", MONEY),
+        Column("difference", MONEY, header="Off by"),
     ),
 )
 AUDIT = Noun(
