@@ -27,6 +27,7 @@ from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.repositories.sendable import PENDING, UNSENT
 
 invoices = table_of(FinalInvoice)
 _items = table_of(InvoiceItem)
@@ -34,10 +35,6 @@ _overages = table_of(Overage)
 _attempts = table_of(SyncAttempt)
 _subscriptions = table_of(Subscription)
 
-_UNSENT = text(
-    "ai_overages.item_id IS NULL AND ai_overages.status IN ('open', 'frozen', 'needs_rate')"
-)
-_PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
 _DUE = text("ai_final_invoices.status IN ('sending', 'unknown')")
 
 
@@ -55,7 +52,7 @@ def ended_with_pending(
     facts = _subscriptions.c
     end = func.coalesce(facts.expired_at, facts.ends_at, facts.grace_period_ends_at)
     agreed = and_(_overages.c.released_at.is_not(None), _overages.c.released_at >= end)
-    unsent = exists().where(_overages.c.subscription_id == facts.id, _UNSENT, ~agreed)
+    unsent = exists().where(_overages.c.subscription_id == facts.id, UNSENT, ~agreed)
     owed = exists().where(
         _overages.c.item_id == _items.c.id,
         _overages.c.status.in_(("synced", "carried")),
@@ -63,7 +60,7 @@ def ended_with_pending(
     )
     pending = exists().where(
         _items.c.subscription_id == facts.id,
-        _PENDING,
+        PENDING,
         _items.c.confirmed_minor > 0,
         _items.c.final_invoice_id.is_(None),
         owed,
@@ -86,7 +83,7 @@ def give_up_unsent(
 ) -> list[int]:
     """Change what is not sent yet and was not released since the end; the ids."""
     mine = and_(_overages.c.subscription_id == subscription_id, _not_agreed(ended_at))
-    return _changed(session, and_(_UNSENT, mine), now, values)
+    return _changed(session, and_(UNSENT, mine), now, values)
 
 
 def give_up_on_items(
@@ -97,7 +94,7 @@ def give_up_on_items(
         select(_items.c.id)
         .where(
             _items.c.subscription_id == subscription_id,
-            _PENDING,
+            PENDING,
             _items.c.final_invoice_id.is_(None),
         )
         .order_by(_items.c.id)
@@ -143,7 +140,7 @@ def uninvoiced(session: Session, now: datetime, billable_id: int | None) -> list
         other.c.subscription_id == _items.c.subscription_id,
         or_(other.c.status.in_(("sending", "unknown")), changing),
     )
-    unsent = exists().where(_overages.c.subscription_id == _items.c.subscription_id, _UNSENT)
+    unsent = exists().where(_overages.c.subscription_id == _items.c.subscription_id, UNSENT)
     begun = exists().where(
         invoices.c.subscription_id == _items.c.subscription_id,
         invoices.c.currency == _items.c.currency,
@@ -164,7 +161,7 @@ def is_takeable() -> ColumnElement[bool]:
     """Pending items that owe something, are on no invoice, and of which nothing is held."""
     held = exists().where(_overages.c.item_id == _items.c.id, _overages.c.status == "held")
     return and_(
-        _PENDING,
+        PENDING,
         _items.c.confirmed_minor > 0,
         _items.c.is_dirty.is_(False),
         _items.c.final_invoice_id.is_(None),

@@ -42,7 +42,7 @@ UNSENT = text(
 _DUE = text("ai_invoice_items.status IN ('sending', 'unknown')")
 _DIRTY = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.is_dirty")
 UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
-_PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
+PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
 _billed_in = func.coalesce(billables.c.currency, overages.c.currency)
 _charge_currency = func.coalesce(overages.c.charge_currency, _billed_in)
 
@@ -213,9 +213,7 @@ def closing_items(
     query = (
         select(items.c.id, items.c.version, items.c.stripe_item_id)
         .where(
-            text(
-                "ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL"
-            ),
+            PENDING,
             items.c.period_end <= now,
             (items.c.check_after.is_(None)) | (items.c.check_after <= clock),
         )

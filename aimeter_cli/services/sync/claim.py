@@ -97,7 +97,7 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
     with context.write() as session:
         item = repo.lock_item(session, item_id, "sending", "unknown")
         now = database_now(session)
-        if item is None or not _is_due(item, now, retry_now=retry_now):
+        if item is None or not is_due(item, now, retry_now=retry_now):
             session.rollback()
             return None
         token = uuid.uuid4().hex
@@ -186,7 +186,8 @@ def _dissolve(session: Session, item: RowMapping) -> Accounted:
     return Accounted(tuple(freed), "freed")
 
 
-def _is_due(item: RowMapping, now: datetime, *, retry_now: bool) -> bool:
+def is_due(item: RowMapping, now: datetime, *, retry_now: bool) -> bool:
+    """Whether an item, or a final invoice, was left by a dead process, or its back-off is over."""
     if item["status"] == "sending":
         return bool(item["lease_expires_at"] < now)
     return retry_now or item["not_before"] is None or bool(item["not_before"] <= now)

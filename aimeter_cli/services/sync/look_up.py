@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from aimeter_cli.billing.base import BillingDriver, InvoicingDriver, ItemView, Reply
 from aimeter_cli.db.clock import database_now
@@ -49,7 +50,7 @@ class LookUp:
         if isinstance(found, Reply):
             return Seen(found)
         if not found:
-            return Seen(self._absent(claim))
+            return Seen(absent(self._context, claim.unanswered_at))
         if len(found) > 1:
             return Seen(_duplicate(found))
         view = found[0]
@@ -70,15 +71,15 @@ class LookUp:
             known = known_uids(session, claim.item_id)
         found = [view for view in listed if _is_for(claim, view) and view.uid not in known]
         if not found:
-            return Seen(self._absent(claim))
+            return Seen(absent(self._context, claim.unanswered_at))
         if len([view for view in found if not view.is_closed]) > 1:
             return Seen(_duplicate(found))
         if len(found) == 1 and found[0].tag == claim.tag and _is_in_flight(claim, found[0]):
             view = found[0]
             return Seen(Reply(Answer.APPLIED, view.item_id, view.amount_minor), view)
-        absent = self._absent(claim)  # one of ours may be under way beside it
-        if absent.answer is Answer.ABSENT:
-            return Seen(absent)
+        beside = absent(self._context, claim.unanswered_at)  # one of ours may be under way
+        if beside.answer is Answer.ABSENT:
+            return Seen(beside)
         return Seen(Reply(Answer.FORGOTTEN, reason="made before the restore"), forgotten=found)
 
     def _judge(self, claim: Claim, view: ItemView) -> Reply:
@@ -93,17 +94,18 @@ class LookUp:
         is_later = is_of_before_a_restore(view, claim.confirmed_version, stale=claim.is_stale)
         if foreign and not claim.may_overwrite and not is_later:
             return _changed(view)
-        return self._absent(claim)
+        return absent(self._context, claim.unanswered_at)
 
-    def _absent(self, claim: Claim) -> Reply:
-        """Not there: believed once nothing that was sent can be under way any more."""
-        if claim.unanswered_at is None:
-            return Reply(Answer.QUIET)
-        with self._context.database.read() as session:
-            now = database_now(session)
-        if now >= claim.unanswered_at + self._context.lease:
-            return Reply(Answer.QUIET)
-        return Reply(Answer.ABSENT, reason="not at Stripe yet; a request may still be under way")
+
+def absent(context: Context, unanswered_at: datetime | None) -> Reply:
+    """Not there: believed once nothing that was sent can be under way any more."""
+    if unanswered_at is None:
+        return Reply(Answer.QUIET)
+    with context.database.read() as session:
+        now = database_now(session)
+    if now >= unanswered_at + context.lease:
+        return Reply(Answer.QUIET)
+    return Reply(Answer.ABSENT, reason="not at Stripe yet; a request may still be under way")
 
 
 def _is_in_flight(claim: Claim, view: ItemView) -> bool:

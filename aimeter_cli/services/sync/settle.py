@@ -62,19 +62,23 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
         return "synced" if settled else None
 
 
+def next_try(
+    context: Context, reply: Reply, now: datetime, tries: int, unanswered: datetime | None
+) -> datetime:
+    """When to go on: after the quiet time where that is waited for, else after a back-off."""
+    if reply.answer is Answer.ABSENT and unanswered is not None:
+        return unanswered + context.lease
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, protects nothing
+    return now + max(backoff(tries, jitter), timedelta(seconds=reply.retry_after or 0))
+
+
 def settle_wait(context: Context, claim: Claim, move: Move, reply: Reply) -> bool:
     """Not done, and no person is needed: back off, then go on at the move's step."""
     with context.write() as session:
         now = database_now(session)
         tries = claim.attempts + (1 if move.costs else 0)
         unanswered = now if move.unanswered else claim.unanswered_at
-        if reply.answer is Answer.ABSENT and unanswered is not None:
-            wait_until = unanswered + context.lease
-        else:
-            jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, protects nothing
-            wait_until = now + max(
-                backoff(tries, jitter), timedelta(seconds=reply.retry_after or 0)
-            )
+        wait_until = next_try(context, reply, now, tries, unanswered)
         settled = repo.set_leased(
             session, claim.item_id, claim.token, **_RELEASED, status="unknown",
             step=move.step.value, not_before=wait_until, attempts=tries,

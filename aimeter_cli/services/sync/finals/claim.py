@@ -21,6 +21,7 @@ from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import final_invoices as repo
 from aimeter_cli.repositories.final_invoices import Uninvoiced
 from aimeter_cli.repositories.items import add_attempt, set_item
+from aimeter_cli.services.sync.claim import is_due
 from aimeter_cli.services.sync.claimed import Context
 from aimeter_cli.services.sync.request import item_tag, stored
 from aimeter_cli.services.sync.settle import DELETED
@@ -101,7 +102,7 @@ def claim_due(context: Context, invoice_id: int, *, retry_now: bool) -> FinalCla
     with context.write() as session:
         row = repo.lock_invoice(session, invoice_id)
         now = database_now(session)
-        if row is None or not _is_due(row, now, retry_now=retry_now):
+        if row is None or not is_due(row, now, retry_now=retry_now):
             session.rollback()
             return None
         if _is_needless(session, context, row):
@@ -164,12 +165,6 @@ def begin_phase(
     attempt = repo.attempt_of(session, invoice_id, version, generation)
     assert attempt is not None, "it was just written"  # noqa: S101
     return _leased(session, context, invoice_id, attempt, Step.SEND, started)
-
-
-def _is_due(row: RowMapping, now: datetime, *, retry_now: bool) -> bool:
-    if row["status"] == "sending":
-        return bool(row["lease_expires_at"] < now)
-    return retry_now or row["not_before"] is None or bool(row["not_before"] <= now)
 
 
 def _all_settled(session: Session, invoice_id: int) -> bool:

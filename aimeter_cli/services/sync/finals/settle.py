@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlmodel import Session
 
 from aimeter_cli.billing.base import Reply
 from aimeter_cli.db.clock import database_now, steady
-from aimeter_cli.domain.sync import Answer, Move, Step, backoff
+from aimeter_cli.domain.sync import Move, Step
 from aimeter_cli.models.final_invoices import PHASES
 from aimeter_cli.repositories import final_invoices as repo
 from aimeter_cli.repositories.items import set_item
 from aimeter_cli.services.sync.claimed import Context
 from aimeter_cli.services.sync.events import emit_failed
 from aimeter_cli.services.sync.finals.claim import FinalClaim, begin_phase
+from aimeter_cli.services.sync.settle import next_try
 
 NOTHING_LEFT = "nothing_left"
 _RELEASED = {"lease_token": None, "lease_expires_at": None}
@@ -90,12 +89,7 @@ def settle_wait(context: Context, claim: FinalClaim, move: Move, reply: Reply) -
         now = database_now(session)
         tries = claim.attempts + (1 if move.costs else 0)
         unanswered = now if move.unanswered else claim.unanswered_at
-        if reply.answer is Answer.ABSENT and unanswered is not None:
-            wait_until = unanswered + context.lease
-        else:
-            jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, protects nothing
-            pause = timedelta(seconds=reply.retry_after or 0)
-            wait_until = now + max(backoff(tries, jitter), pause)
+        wait_until = next_try(context, reply, now, tries, unanswered)
         settled = repo.set_leased(
             session, claim.invoice_id, claim.token, **_RELEASED, status="unknown",
             step=step.value, not_before=wait_until, attempts=tries,

@@ -15,6 +15,7 @@ from aimeter_cli.services.sync.claimed import Context
 from aimeter_cli.services.sync.engine import Closings, find_closings
 from aimeter_cli.services.sync.finals import settle
 from aimeter_cli.services.sync.finals.claim import FinalClaim, claim_due, claim_new
+from aimeter_cli.services.sync.look_up import absent
 from aimeter_cli.services.sync.request import unix_hour_before
 from aimeter_cli.services.sync.settle import settle_idle_item
 
@@ -121,7 +122,9 @@ class FinalInvoices:
         found = self._driver.read_invoice(str(claim.stripe_invoice_id))
         if isinstance(found, Reply):
             return found
-        return Reply(Answer.APPLIED) if found.is_closed else self._absent(claim)
+        return (
+            Reply(Answer.APPLIED) if found.is_closed else absent(self._context, claim.unanswered_at)
+        )
 
     def _find(self, claim: FinalClaim) -> Reply:
         since = unix_hour_before(claim.created_at)
@@ -129,7 +132,7 @@ class FinalInvoices:
         if isinstance(found, Reply):
             return found
         if not found:
-            return self._absent(claim)
+            return absent(self._context, claim.unanswered_at)
         if len(found) > 1:
             ids = ", ".join(view.invoice_id for view in found)
             return Reply(Answer.DUPLICATE, reason=f"duplicate: {ids}")
@@ -157,23 +160,17 @@ class FinalInvoices:
             elsewhere[item_id] = found.invoice_id
         if waiting and draft.is_closed:
             return Reply(Answer.GONE, reason=f"{claim.stripe_invoice_id} was finalised by a person")
-        return self._absent(claim) if waiting or elsewhere else Reply(Answer.APPLIED)
+        return (
+            absent(self._context, claim.unanswered_at)
+            if waiting or elsewhere
+            else Reply(Answer.APPLIED)
+        )
 
     def _settle_item(self, item_id: int, found: ItemView | Reply) -> None:
         """Close an item that somebody else has invoiced, hold one that was deleted."""
         with self._context.database.read() as session:
             version = item_by_id(session, item_id)["version"]
         settle_idle_item(self._context, item_id, version, found)
-
-    def _absent(self, claim: FinalClaim) -> Reply:
-        """Not done: believed once nothing that was sent can be under way any more."""
-        if claim.unanswered_at is None:
-            return Reply(Answer.QUIET)
-        with self._context.database.read() as session:
-            now = database_now(session)
-        if now >= claim.unanswered_at + self._context.lease:
-            return Reply(Answer.QUIET)
-        return Reply(Answer.ABSENT, reason="not at Stripe yet; a request may still be under way")
 
     def _ended(self, claim: FinalClaim, reply: Reply, *, is_ours: bool) -> FinalOutcome:
         """Finalised, so that its items can be closed; or waiting for an item to be settled."""
