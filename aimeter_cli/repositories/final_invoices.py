@@ -16,6 +16,7 @@ from sqlalchemy import (
     select,
     text,
     true,
+    union,
     update,
 )
 from sqlmodel import Session, col
@@ -27,7 +28,8 @@ from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.subscriptions import Subscription
-from aimeter_cli.repositories.sendable import PENDING, UNSENT
+from aimeter_cli.repositories.sendable import DIRTY, PENDING, UNSENT
+from aimeter_cli.repositories.sendable import DUE as SENDING
 
 invoices = table_of(FinalInvoice)
 _items = table_of(InvoiceItem)
@@ -52,23 +54,30 @@ def ended_with_pending(
     facts = _subscriptions.c
     end = func.coalesce(facts.expired_at, facts.ends_at, facts.grace_period_ends_at)
     agreed = and_(_overages.c.released_at.is_not(None), _overages.c.released_at >= end)
-    unsent = exists().where(_overages.c.subscription_id == facts.id, UNSENT, ~agreed)
     owed = exists().where(
         _overages.c.item_id == _items.c.id,
         _overages.c.status.in_(("synced", "carried")),
         ~agreed,
     )
-    pending = exists().where(
-        _items.c.subscription_id == facts.id,
-        PENDING,
-        _items.c.confirmed_minor > 0,
-        _items.c.final_invoice_id.is_(None),
-        owed,
+    # From what is pending, which is little, to its subscriptions: those that ended become many.
+    unsent = (
+        select(facts.id)
+        .select_from(_overages.join(_subscriptions, facts.id == _overages.c.subscription_id))
+        .where(UNSENT, _is_over(now), mine, ~agreed)
     )
-    ids = select(_subscriptions.c.id).where(
-        _is_over(now), mine,
-        or_(unsent, pending),
-    )  # fmt: skip
+    pending = (
+        select(facts.id)
+        .select_from(_items.join(_subscriptions, facts.id == _items.c.subscription_id))
+        .where(
+            PENDING,
+            _items.c.confirmed_minor > 0,
+            _items.c.final_invoice_id.is_(None),
+            _is_over(now),
+            mine,
+            owed,
+        )
+    )
+    ids = union(unsent, pending)
     query = sqlmodel_select(Subscription).where(col(Subscription.id).in_(ids))
     return session.exec(query.order_by(col(Subscription.id))).all()
 
@@ -134,13 +143,13 @@ class Uninvoiced(NamedTuple):
 
 def uninvoiced(session: Session, now: datetime, billable_id: int | None) -> list[Uninvoiced]:
     """Ended subscriptions whose pending items are all settled, and on no invoice."""
-    other = _items.alias()
-    changing = and_(other.c.status == "idle", other.c.is_dirty)
-    unfinished = exists().where(
-        other.c.subscription_id == _items.c.subscription_id,
-        or_(other.c.status.in_(("sending", "unknown")), changing),
+    over = select(_subscriptions.c.id).where(_is_over(now))
+    # Not correlated: each is read once by its index, however many items there are.
+    unfinished = union(
+        select(_items.c.subscription_id).where(SENDING),
+        select(_items.c.subscription_id).where(DIRTY),
     )
-    unsent = exists().where(_overages.c.subscription_id == _items.c.subscription_id, UNSENT)
+    unsent = select(_overages.c.subscription_id).where(UNSENT)
     begun = exists().where(
         invoices.c.subscription_id == _items.c.subscription_id,
         invoices.c.currency == _items.c.currency,
@@ -149,8 +158,14 @@ def uninvoiced(session: Session, now: datetime, billable_id: int | None) -> list
     mine = true() if billable_id is None else _items.c.billable_id == billable_id
     query = (
         select(_items.c.subscription_id, _items.c.billable_id, _items.c.currency)
-        .select_from(_items.join(_subscriptions, _subscriptions.c.id == _items.c.subscription_id))
-        .where(is_takeable(), mine, _is_over(now), ~unfinished, ~unsent, ~begun)
+        .where(
+            is_takeable(),
+            mine,
+            _items.c.subscription_id.in_(over),
+            _items.c.subscription_id.not_in(unfinished),
+            _items.c.subscription_id.not_in(unsent),
+            ~begun,
+        )
         .distinct()
         .order_by(_items.c.subscription_id, _items.c.currency)
     )

@@ -7,7 +7,17 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlmodel import Session
 
 from aimeter_cli.db.upsert import insert_into
@@ -59,7 +69,21 @@ _OF_KEY = and_(
     items.c.period_start == bindparam("period"),
     items.c.currency == bindparam("coin"),
 )
-_LAST_SEQUENCE = select(func.coalesce(func.max(items.c.sequence), 0)).where(_OF_KEY)
+TO_BE_SYNCED = ("frozen", "carried", "unknown", "failed")
+"""The overages of an item that are ``synced`` once Stripe has its amount."""
+_MARK_DONE = (
+    update(overages)
+    .where(overages.c.item_id == bindparam("which"), overages.c.status.in_(TO_BE_SYNCED))
+    .values(
+        status="synced",
+        last_error=None,
+        attempts=case(
+            (overages.c.in_version == bindparam("put_by"), bindparam("tries")),
+            else_=overages.c.attempts,
+        ),
+    )
+)
+_NEXT_SEQUENCE = select(func.coalesce(func.max(items.c.sequence), 0) + 1).where(_OF_KEY)
 _LOCK_IDLE = (
     select(items)
     .where(
@@ -107,34 +131,35 @@ def live_item(
     now: datetime,
     *,
     is_stale: bool = False,
-) -> RowMapping | None:
+) -> tuple[RowMapping | None, bool]:
     """The pending item of a key, locked; made if there is none, and the sequence goes on counting.
 
-    None: somebody else has it, or it waits for a person.
+    None: somebody else has it, or it waits for a person. And whether it was made.
     """
     connection = session.connection()
     found = connection.execute(_LOCK_IDLE, _of(key)).mappings().first()
     if found is not None:
-        return found
-    sequence = connection.execute(_LAST_SEQUENCE, _of(key)).scalar_one() + 1
+        return found, False
     made = connection.execute(
         _insert_once(connection.dialect.name),
         {
-            "uid": uid, "billable_id": key.billable_id, "subscription_id": key.subscription_id,
+            **_of(key), "uid": uid,
+            "billable_id": key.billable_id, "subscription_id": key.subscription_id,
             "period_start": key.period_start, "period_end": period_end, "currency": key.currency,
-            "sequence": sequence, "status": "idle", "step": "send", "is_dirty": False,
+            "status": "idle", "step": "send", "is_dirty": False,
             "may_overwrite": False, "is_leaving": False, "is_stale": is_stale, "version": 0,
             "generation": 0, "target_minor": 0, "confirmed_minor": 0, "confirmed_version": 0,
             "attempts": 0, "created_at": now, "updated_at": now,
         },
     )  # fmt: skip
-    return made.mappings().first()
+    return made.mappings().first(), True
 
 
 @cache
 def _insert_once(dialect: str) -> Any:
     """An insert that does nothing, and returns nothing, where there is such a row already."""
-    return insert_into(dialect, items).on_conflict_do_nothing().returning(items)
+    insertion = insert_into(dialect, items).values(sequence=_NEXT_SEQUENCE.scalar_subquery())
+    return insertion.on_conflict_do_nothing().returning(items)
 
 
 def add_closed_item(session: Session, item: RowMapping, /, **values: Any) -> None:
@@ -196,13 +221,14 @@ def set_leased(session: Session, item_id: int, token: str, **values: Any) -> boo
     return result.rowcount == 1
 
 
-def pull_carry(session: Session, item_id: int, key: ItemKey, version: int) -> None:
-    """What closed items of this billable and currency left over goes into this item."""
-    session.connection().execute(
+def pull_carry(session: Session, item_id: int, key: ItemKey, version: int) -> bool:
+    """What closed items of this billable and currency left over goes into this item, if any."""
+    pulled = session.connection().execute(
         _PULL_CARRY,
         {"billable": key.billable_id, "coin": key.currency,
          "carried_to_id": item_id, "carried_in_version": version},
     )  # fmt: skip
+    return bool(pulled.rowcount)
 
 
 def return_carry(session: Session, item_id: int, version: int | None = None) -> None:
@@ -264,6 +290,12 @@ def in_flight(session: Session, item_id: int, version: int) -> list[int]:
 def set_in_flight(session: Session, item_id: int, version: int, /, **values: Any) -> None:
     """Change the overages of the version in flight."""
     session.connection().execute(_SET_IN_FLIGHT, {"which": item_id, "put_by": version, **values})
+
+
+def mark_done(session: Session, item_id: int, version: int, now: datetime, tries: int) -> None:
+    """Stripe has the item's amount: its overages are synced; this version took so many tries."""
+    given = {"which": item_id, "put_by": version, "tries": tries}
+    session.connection().execute(_MARK_DONE, {**given, "synced_at": now, "updated_at": now})
 
 
 def add_attempt(session: Session, **values: Any) -> None:

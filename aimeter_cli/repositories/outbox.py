@@ -14,7 +14,7 @@ from aimeter_cli.domain.events import EventName
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.domain_events import DomainEvent
 
-_events = table_of(DomainEvent)
+_ADD = insert(table_of(DomainEvent))
 
 
 def emit(
@@ -27,10 +27,11 @@ def emit(
 ) -> None:
     """Append to the outbox; ``payload`` must be JSON."""
     session.connection().execute(
-        insert(_events).values(
-            name=name.value,
-            billable_id=billable_id,
-            payload=json.dumps(payload, sort_keys=True),
-            created_at=now,
-        )
+        _ADD,
+        {
+            "name": name.value,
+            "billable_id": billable_id,
+            "payload": json.dumps(payload, sort_keys=True),
+            "created_at": now,
+        },
     )

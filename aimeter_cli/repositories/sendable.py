@@ -39,8 +39,8 @@ billables = table_of(Billable)
 UNSENT = text(
     "ai_overages.item_id IS NULL AND ai_overages.status IN ('open', 'frozen', 'needs_rate')"
 )
-_DUE = text("ai_invoice_items.status IN ('sending', 'unknown')")
-_DIRTY = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.is_dirty")
+DUE = text("ai_invoice_items.status IN ('sending', 'unknown')")
+DIRTY = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.is_dirty")
 UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")
 PENDING = text("ai_invoice_items.status = 'idle' AND ai_invoice_items.stripe_item_id IS NOT NULL")
 _billed_in = func.coalesce(billables.c.currency, overages.c.currency)
@@ -141,7 +141,7 @@ def count_left(session: Session, now: datetime, billable_id: int | None = None) 
         select(func.count(), func.min(items.c.not_before), func.max(items.c.lease_expires_at))
         .select_from(overages.join(items, overages.c.item_id == items.c.id))
         .where(
-            _DUE,
+            DUE,
             overages.c.in_version == items.c.version,
             overages.c.status != "waived",
             _for_billable(billable_id),
@@ -189,7 +189,7 @@ def due_items(
                 ),
             )
         )
-        .where(_DUE, is_due(now, retry_now=retry_now), _for_billable(billable_id))
+        .where(DUE, is_due(now, retry_now=retry_now), _for_billable(billable_id))
         .group_by(items.c.id, items.c.billable_id, items.c.not_before)
         .order_by(items.c.not_before, items.c.id)
     )
@@ -200,7 +200,7 @@ def dirty_items(session: Session, billable_id: int | None = None) -> list[Waitin
     """Idle items whose overages changed, so that their amount must be set anew."""
     query = (
         select(items.c.id, items.c.billable_id)
-        .where(_DIRTY, _for_billable(billable_id))
+        .where(DIRTY, _for_billable(billable_id))
         .order_by(items.c.id)
     )
     return [WaitingItem(row[0], row[1], 0) for row in session.connection().execute(query)]

@@ -55,7 +55,9 @@ class Connection:
 
                 base = self._settings.stripe_api_base
                 timeout = (_CONNECT_SECONDS, self._settings.stripe_timeout_seconds)
-                self._session = _session(self._settings.stripe_concurrency)
+                self._session = _session(
+                    base or stripe.DEFAULT_API_BASE, self._settings.stripe_concurrency
+                )
                 self._shared = stripe.StripeClient(
                     self._settings.stripe_api_key,
                     base_addresses={"api": base} if base else {},
@@ -114,12 +116,18 @@ class Connection:
             query["starting_after"] = page["data"][-1]["id"]
 
 
-def _session(connections: int) -> requests.Session:
-    """One pool of connections for all threads, so that closing it closes every one."""
+def _session(base: str, connections: int) -> requests.Session:
+    """One pool of connections for all threads, so that closing it closes every one.
+
+    The proxies of the environment are read once: for each request they cost as much as sending it.
+    """
     import requests
     from requests.adapters import HTTPAdapter
+    from requests.utils import get_environ_proxies
 
     session = requests.Session()
+    session.proxies.update(get_environ_proxies(base))
+    session.trust_env = False
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
     return session

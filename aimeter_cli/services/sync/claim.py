@@ -33,6 +33,7 @@ from aimeter_cli.services.sync.target import set_target, target_of, under_lease,
 overages = repo.overages
 _THESE = overages.c.id.in_(bindparam("ids", expanding=True))
 _SET = update(overages).where(_THESE)
+_AS_IT_IS = {"exchange_rate": None, "exchange": None, "reason": None}
 _SET_AS_IT_IS = _SET.values(charge_amount=overages.c.amount)
 _LOCK = (
     select(
@@ -59,9 +60,9 @@ def claim_fresh(
         exchange = Exchange(session, context.settings)
         values = {row["id"]: _converted(row, key.currency, exchange, context.now) for row in rows}
         priced = [row for row in rows if values[row["id"]].get("status") != "needs_rate"]
-        item, held = None, None
+        item, is_new, held = None, False, None
         if priced:
-            item = _item_for(session, context, key, priced[0]["period_end"])
+            item, is_new = _item_for(session, context, key, priced[0]["period_end"])
             if item is None:
                 session.rollback()
                 return None
@@ -75,8 +76,12 @@ def claim_fresh(
         if item is None or not placed:
             return Accounted((), "held", held) if held is not None else None
         _close_what_never_reached_a_cent(session, key, context.now)
-        repo.pull_carry(session, item["id"], key, item["version"] + 1)
-        claim = set_target(session, context, item, started, placed=placed)
+        carried = repo.pull_carry(session, item["id"], key, item["version"] + 1)
+        total = None
+        if is_new and not carried:  # nothing else can be on it
+            its = set(placed)
+            total = sum(_charged(row, values[row["id"]]) for row in rows if row["id"] in its)
+        claim = set_target(session, context, item, started, placed=placed, total=total)
         return replace(claim, held=held) if held is not None else claim
 
 
@@ -209,17 +214,17 @@ def _set_overages(
     for row in rows:
         new = values[row["id"]]
         own = new.get("charge_amount") == row["amount"]
-        group = tuple((name, new[name]) for name in new if not (own and name == "charge_amount"))
-        alike.setdefault((own, group), []).append(row["id"])
-    for (own, group), ids in alike.items():
+        rest = {name: new[name] for name in new if name != "charge_amount"} if own else new
+        alike.setdefault((own, *rest.items()), []).append(row["id"])
+    for (own, *group), ids in alike.items():
         statement = _SET_AS_IT_IS if own else _SET
         session.connection().execute(statement, {"ids": ids, **dict(group), **same})
 
 
 def _item_for(
     session: Session, context: Context, key: ItemKey, period_end: datetime
-) -> RowMapping | None:
-    """The pending item of a key, made if there is none, locked; None: somebody else has it."""
+) -> tuple[RowMapping | None, bool]:
+    """The pending item of a key, locked, and whether it was made; None: somebody else has it."""
     clock = database_now(session)  # look-ups search from this time on
     restored = context.restored_at
     is_stale = restored is not None and key.period_start <= restored
@@ -253,14 +258,20 @@ def _hold(
 
 
 def _candidate(row: RowMapping, new: dict[str, Any]) -> Candidate:
-    amount = new.get("charge_amount", row["charge_amount"])
-    return Candidate(row["id"], to_nanos(amount), row["released_at"] is not None)
+    return Candidate(row["id"], _charged(row, new), row["released_at"] is not None)
+
+
+def _charged(row: RowMapping, new: dict[str, Any]) -> int:
+    """Nanos in the customer's currency."""
+    return to_nanos(new.get("charge_amount", row["charge_amount"]))
 
 
 def _converted(row: RowMapping, currency: str, exchange: Exchange, now: datetime) -> dict[str, Any]:
     """The overage in the customer's currency, with the rate pinned; or that it needs one."""
     if row["charge_amount"] is not None:
         return {}
+    if row["currency"] == currency:
+        return {"charge_amount": row["amount"], **_AS_IT_IS, "charge_currency": currency}
     try:
         conversion = exchange.conversion(row["currency"], currency, now)
     except NoRate as error:
@@ -268,8 +279,8 @@ def _converted(row: RowMapping, currency: str, exchange: Exchange, now: datetime
     return {
         "charge_amount": from_nanos(conversion.apply(to_nanos(row["amount"]))),
         "charge_currency": currency,
-        "exchange_rate": conversion.rate if currency != row["currency"] else None,
-        "exchange": conversion.via if currency != row["currency"] else None,
+        "exchange_rate": conversion.rate,
+        "exchange": conversion.via,
         "reason": None,
     }
 

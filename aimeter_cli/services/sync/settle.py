@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, select, update
 from sqlmodel import Session
 
 from aimeter_cli.billing.base import ItemView, Reply
@@ -29,6 +29,7 @@ DELETED = "deleted_at_stripe"
 DIFFERENCE = "difference_carried"
 EXTERNAL = "marked_as_external"
 UNPAID = "ended_unpaid"
+_EXTERNAL = select(overages.c.id).where(overages.c.external_item_id == bindparam("item")).limit(1)
 _RELEASED = {"lease_token": None, "lease_expires_at": None}
 _CLOSING_CHECK = timedelta(hours=1)
 
@@ -51,12 +52,9 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
             updated_at=now, check_after=now + _CLOSING_CHECK, may_overwrite=False, is_stale=False,
         )  # fmt: skip
         if settled:
-            ended = closed_empty(repo.item_by_id(session, claim.item_id))
-            if ended:
-                repo.set_item(session, claim.item_id, **ended)
-            tries = claim.attempts + 1
-            repo.set_in_flight(session, claim.item_id, claim.version, attempts=tries)
-            _mark_synced(session, claim.item_id, now)
+            if not claim.target_minor:
+                _close_empty(session, claim.item_id)
+            repo.mark_done(session, claim.item_id, claim.version, now, claim.attempts + 1)
             _answered(session, claim, "done", reply)
             emit_charged(session, context, claim, reply)
         return "synced" if settled else None
@@ -153,8 +151,13 @@ def _hold_item(
 
 
 def _is_external(session: Session, item_id: str | None) -> bool:
-    query = select(overages.c.id).where(overages.c.external_item_id == item_id).limit(1)
-    return session.connection().execute(query).first() is not None
+    return session.connection().execute(_EXTERNAL, {"item": item_id}).first() is not None
+
+
+def _close_empty(session: Session, item_id: int) -> None:
+    ended = closed_empty(repo.item_by_id(session, item_id))
+    if ended:
+        repo.set_item(session, item_id, **ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +266,7 @@ def is_of_before_a_restore(view: ItemView, known_version: int, *, stale: bool) -
 def _mark_synced(
     session: Session, item_id: int, now: datetime, *, with_unpaid: bool = False
 ) -> None:
-    chosen: ColumnElement[bool] = overages.c.status.in_(("frozen", "carried", "unknown", "failed"))
+    chosen: ColumnElement[bool] = overages.c.status.in_(repo.TO_BE_SYNCED)
     if with_unpaid:  # an invoice has taken what was held on it
         chosen |= (overages.c.status == "held") & (overages.c.reason == UNPAID)
     session.connection().execute(

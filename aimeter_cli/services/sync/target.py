@@ -24,8 +24,10 @@ from aimeter_cli.services.sync.request import item_params, item_tag, stored
 overages = repo.overages
 
 
-def target_of(session: Session, item: RowMapping) -> int:
-    return max(0, floor_to_minor(repo.item_total(session, item["id"]), item["currency"]))
+def target_of(session: Session, item: RowMapping, total: int | None = None) -> int:
+    """Minor units; ``total``: the nanos that the item stands for, where they are known."""
+    nanos = repo.item_total(session, item["id"]) if total is None else total
+    return max(0, floor_to_minor(nanos, item["currency"]))
 
 
 def set_target(
@@ -35,17 +37,18 @@ def set_target(
     started: float,
     *,
     placed: Sequence[int] = (),
+    total: int | None = None,
     again: bool = False,
     is_known: bool = False,
 ) -> Claim | Accounted:
     """Lease the item for its new amount, or account for it at once if nothing is to be sent.
 
-    ``placed``: overages that were put on it for this version. ``again``: the same version under a
-    new key. ``is_known``: what Stripe has of it has been looked up. A stale item must be, before it
-    is made.
+    ``placed``: overages that were put on it for this version. ``total``: as in :func:`target_of`.
+    ``again``: the same version under a new key. ``is_known``: what Stripe has of it has been looked
+    up. A stale item must be, before it is made.
     """
     now = database_now(session)
-    target = target_of(session, item)
+    target = target_of(session, item, total)
     version = item["version"] if again else item["version"] + 1
     if not again and item["version"] > item["confirmed_version"]:
         _move_in_flight(session, item, version)
