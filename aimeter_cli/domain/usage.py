@@ -19,6 +19,7 @@ from aimeter_cli.domain.money import nearest_nanos
 from aimeter_cli.domain.periods import iso, parse_time
 from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.domain.subscription import BillingMode
 from aimeter_cli.errors import InvalidInput
 
 USAGE_FIELDS = (
@@ -43,6 +44,20 @@ _SEPARATOR = "\x1f"
 _CLASSES = ",".join(["%d"] * len(TOKEN_FIELDS))
 
 
+class Caller(NamedTuple):
+    """What an application says of a call beside the usage itself.
+
+    ``billing_mode`` overrides the subscription's; ``user`` made the call for the billable.
+    """
+
+    billing_mode: BillingMode | None = None
+    user: str | None = None
+    tenant: str | None = None
+
+
+NOBODY = Caller()
+
+
 class UsageLine(NamedTuple):
     """A checked usage.
 
@@ -64,13 +79,16 @@ class UsageLine(NamedTuple):
     stamp: str
     meta: str | None
     fingerprint: str
+    caller: Caller = NOBODY
 
     @property
     def total_tokens(self) -> int:
         return sum(self.tokens)
 
 
-def usage_line(fields: Mapping[str, object], *, now: datetime | None = None) -> UsageLine:
+def usage_line(
+    fields: Mapping[str, object], *, now: datetime | None = None, caller: Caller = NOBODY
+) -> UsageLine:
     """Check one usage. Without ``now`` the line must say when it occurred, as imports must.
 
     Raises InvalidInput, naming the field and what was expected.
@@ -117,6 +135,8 @@ def usage_line(fields: Mapping[str, object], *, now: datetime | None = None) -> 
             told,
         )
     )
+    if caller is not NOBODY:
+        content = _SEPARATOR.join((content, *(part or "" for part in caller)))
     fingerprint = blake2b(f"{content}{_SEPARATOR}{meta}".encode(), digest_size=16).hexdigest()
     return UsageLine(
         billable,
@@ -131,6 +151,7 @@ def usage_line(fields: Mapping[str, object], *, now: datetime | None = None) -> 
         stamp,
         meta,
         fingerprint,
+        caller,
     )
 
 

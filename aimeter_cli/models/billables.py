@@ -25,6 +25,7 @@ class Billable(SQLModel, table=True):
     currency: str | None = None
     stripe_customer_id: str | None = Field(default=None, unique=True)
     created_at: datetime = moment()
+    anonymized_at: datetime | None = moment(nullable=True)
 
     @property
     def ref(self) -> str:

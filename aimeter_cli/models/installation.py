@@ -13,7 +13,8 @@ from aimeter_cli.models.columns import moment
 class Installation(SQLModel, table=True):
     """``stripe_*`` say whose account the rows were made with; ``stripe_key_hash`` is that of the
     key for which Stripe said so. ``restored_at``: when a backup took this database's place;
-    ``first_generation``: of every version since then, so that no earlier key is used again."""
+    ``first_generation``: of every version since then, so that no earlier key is used again.
+    ``pruned_before``: usages that occurred earlier may be gone, with their keys."""
 
     __tablename__ = "ai_installation"
     __table_args__ = (CheckConstraint("id = 1", name="one_installation"),)
@@ -28,3 +29,4 @@ class Installation(SQLModel, table=True):
     stripe_key_hash: str | None = None
     restored_at: datetime | None = moment(nullable=True)
     first_generation: int = 0
+    pruned_before: datetime | None = moment(nullable=True)

@@ -11,10 +11,13 @@ from aimeter_cli.models import (
     items,
     job_runs,
     overages,
+    overrides,
     plans,
+    prices,
     rates,
     subscriptions,
     usages,
+    wallets,
     webhook_events,
 )
 
@@ -35,9 +38,12 @@ __all__ = [
     "items",
     "job_runs",
     "overages",
+    "overrides",
     "plans",
+    "prices",
     "rates",
     "subscriptions",
     "usages",
+    "wallets",
     "webhook_events",
 ]

@@ -17,6 +17,7 @@ class Subscription(SQLModel, table=True):
     """``current_period_*`` is Stripe's, or the first period where ``--renews-at`` set its end.
 
     ``unpaid_invoices`` are those beside ``grace_invoice_id``, each with the end of its grace.
+    From ``plan_changes_at`` on the plan is ``next_plan_id``.
     ``period_anchor`` is what anchored periods are counted from. ``is_live`` is unique per billable:
     a subscription that is over keeps its row, not its place.
     """
@@ -54,6 +55,8 @@ class Subscription(SQLModel, table=True):
     current_period_end: datetime | None = moment(nullable=True)
     stripe_subscription_id: str | None = Field(default=None, unique=True)
     stripe_updated_at: datetime | None = moment(nullable=True)
+    next_plan_id: int | None = reference("ai_plans.id", nullable=True)
+    plan_changes_at: datetime | None = moment(nullable=True)
     meta: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = moment()
     updated_at: datetime = moment()

@@ -98,6 +98,8 @@ class _Entry:
     cost: int | None
     currency: str
     state: str
+    price_id: int | None = None
+    billing_mode: str | None = None
     counter: _Counter | None = None
     plan_cost: int | None = None
     exchange: str | None = None
@@ -288,6 +290,11 @@ class Batch:
                 stored(entry.line.stamp),
                 recorded_at,
                 entry.line.meta,
+                entry.price_id,
+                entry.billing_mode,
+                entry.line.caller.user,
+                entry.line.caller.tenant,
+                None,
             )
             for entry in entries
         ]
