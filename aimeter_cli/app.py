@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimeter_cli.settings.load import Loaded, load_settings
 from aimeter_cli.settings.table import Settings
@@ -14,21 +14,27 @@ from aimeter_cli.settings.table import Settings
 if TYPE_CHECKING:
     from aimeter_cli.billing.base import BillingDriver
     from aimeter_cli.db.engine import Database
-    from aimeter_cli.domain.pricing import ModelPrice
+    from aimeter_cli.domain.events import Emitted
+    from aimeter_cli.services.prices.book import Prices
 
 
 class App:
-    """What a command needs. ``as_of`` pretends that this is now, for business time only."""
+    """What a command needs. ``as_of`` pretends that this is now, for business time only.
+
+    ``warn`` is told of listeners that failed, beside the log.
+    """
 
     def __init__(
         self,
         *,
         config: Path | None = None,
-        overrides: Mapping[str, str] | None = None,
+        overrides: Mapping[str, Any] | None = None,
         as_of: datetime | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self._config = config
         self._overrides = overrides
+        self._warn = warn
         self.as_of = as_of
 
     @cached_property
@@ -46,9 +52,16 @@ class App:
 
     @cached_property
     def database(self) -> Database:
-        """The migrated database. Raises DatabaseError (exit 5) if it is not and cannot be."""
+        """The migrated database. Raises DatabaseError (exit 5) if it is not and cannot be.
+
+        ConfigurationError for a listener that cannot be imported.
+        """
         from aimeter_cli.migrations.upgrade import ensure_current
 
+        if self.settings.event_listeners:
+            from aimeter_cli.services.events.listeners import load_listeners
+
+            load_listeners(self.settings.event_listeners)
         database = self.unchecked_database
         ensure_current(database)
         return database
@@ -61,14 +74,20 @@ class App:
         database = Database(self.settings.database_url)
         if self.as_of is not None and self.settings.stripe_api_key[3:].startswith("live_"):
             database.read_only_reason = "--as-of writes nothing while a live Stripe key is set"
+        database.after_commit = self._tell
         return database
 
-    @cached_property
-    def prices(self) -> dict[tuple[str, str], ModelPrice]:
-        """The price book of the configuration."""
-        from aimeter_cli.domain.pricing import price_book
+    def _tell(self, emitted: Sequence[Emitted]) -> None:
+        from aimeter_cli.services.events.listeners import tell
 
-        return price_book(self.settings.prices, self.settings.currency)
+        tell(self.unchecked_database, emitted, self._warn)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """The prices of the configuration, over those of the library."""
+        from aimeter_cli.services.prices.book import make_prices
+
+        return make_prices(self.settings)
 
     @cached_property
     def driver(self) -> BillingDriver:
@@ -76,6 +95,22 @@ class App:
         from aimeter_cli.billing.registry import make_driver
 
         return make_driver(self.settings)
+
+    @cached_property
+    def billable_resolver(self) -> Callable[..., Any] | None:
+        """The application's, None without one. Raises ConfigurationError."""
+        return self._function("billable_resolver")
+
+    @cached_property
+    def tenant_resolver(self) -> Callable[..., Any] | None:
+        """The application's, None without one. Raises ConfigurationError."""
+        return self._function("tenant_resolver")
+
+    def _function(self, key: str) -> Callable[..., Any] | None:
+        from aimeter_cli.settings.dotted import load_function
+
+        path = getattr(self.settings, key)
+        return load_function(path, key) if path else None
 
     def close(self) -> None:
         """Close what has been opened."""

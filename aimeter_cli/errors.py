@@ -5,6 +5,8 @@ Exit codes are those of DESIGN.md, "The command line".
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class AimeterError(Exception):
     """Something went wrong that an operator can understand and mend.
@@ -58,3 +60,19 @@ class Interrupted(AimeterError):
     def __init__(self, signum: int) -> None:
         super().__init__("interrupted; what was in flight has been settled")
         self.exit_code = 128 + signum
+
+
+class UsageNotRecorded(AimeterError):
+    """A call was made and could not be recorded.
+
+    ``usage`` are the fields of its usage line, to be recorded later (``aimeter usage import`` takes
+    them as JSON), ``response`` is the provider's.
+    """
+
+    def __init__(self, reason: str, usage: dict[str, Any], response: object) -> None:
+        super().__init__(
+            f"the call was made, but its usage was not recorded: {reason}",
+            hint="Record error.usage once the database is there again; its key makes it safe.",
+        )
+        self.usage = usage
+        self.response = response

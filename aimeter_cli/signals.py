@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -33,6 +34,23 @@ class StopFlag:
         """Raises Interrupted (exit 130 or 143) if a signal has come."""
         if self.signum is not None:
             raise Interrupted(self.signum)
+
+
+class AnyFlag(StopFlag):
+    """Set when any of the given flags is."""
+
+    def __init__(self, *flags: StopFlag) -> None:
+        super().__init__()
+        self._flags = flags
+
+    def is_set(self) -> bool:
+        return any(flag.is_set() for flag in self._flags)
+
+    def wait(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not self.is_set() and (left := end - time.monotonic()) > 0:
+            self._flags[0].wait(min(left, 0.2))
+        return self.is_set()
 
 
 @contextmanager

@@ -7,8 +7,16 @@ from typing import Annotated
 import typer
 
 from aimeter_cli.cli.invocation import invocation
-from aimeter_cli.cli.options import BillableArgument, Currency, Customer, DryRun, Limit, given
-from aimeter_cli.render.nouns.billables import BILLABLE
+from aimeter_cli.cli.options import (
+    BillableArgument,
+    Currency,
+    Customer,
+    DryRun,
+    Limit,
+    Yes,
+    given,
+)
+from aimeter_cli.render.nouns.billables import ANONYMIZED, BILLABLE
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -95,4 +103,30 @@ def update(
         run.app.database, billable, changes, now=run.now(), force=force, dry_run=dry_run
     )
     run.out.one(BILLABLE, changed)
+    run.dry_run_notice(dry_run)
+
+
+@app.command()
+def anonymize(
+    ctx: typer.Context, billable: BillableArgument, yes: Yes = False, dry_run: DryRun = False
+) -> None:
+    """Remove who a billable was, for good; it becomes TYPE:anon-… and keeps its figures.
+
+    Removed: e-mail, name, ID, meta, the payloads of its webhook events, its name in requests,
+    events and others' usages. Kept: amounts, tokens, times, models, features, tenants, idempotency
+    keys, Stripe's ids and operators' reasons. Refused while it has a live subscription or something
+    unsettled. Not reached: Stripe (delete the customer there), backups, log files.
+
+    Example: aimeter billables anonymize user:42
+    """
+    from aimeter_cli.services.anonymize import anonymize as anonymized
+
+    run = invocation(ctx)
+    run.confirm(f"Remove for good who {billable} is?", yes=yes or dry_run)
+    done = anonymized(run.app.database, billable, now=run.now(), dry_run=dry_run)
+    run.out.one(ANONYMIZED, done)
+    if not done.is_new:
+        run.console.notice(f"{billable} was anonymised before; what has come since was removed")
+    elif done.stripe_customer_id is not None:
+        run.console.notice(f"Stripe still knows them: delete {done.stripe_customer_id} there.")
     run.dry_run_notice(dry_run)

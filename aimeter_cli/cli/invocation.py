@@ -46,7 +46,9 @@ class Invocation:
         from aimeter_cli.app import App
 
         overrides = {"database_url": self.database_url} if self.database_url else None
-        return App(config=self._config, overrides=overrides, as_of=self._pretended)
+        return App(
+            config=self._config, overrides=overrides, as_of=self._pretended, warn=self.console.warn
+        )
 
     @cached_property
     def out(self) -> Output:

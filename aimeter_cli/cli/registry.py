@@ -29,6 +29,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("billables", "billables", "app", "Who is billed: users, teams, accounts."),
     Entry("subscriptions", "subscriptions", "app", "Who is on which plan, and since when."),
     Entry("usage", "usage", "app", "Record and import metered calls."),
+    Entry("overrides", "overrides", "app", "Other limits for one billable, for a time."),
     Entry("overages", "overages", "app", "What lies beyond the plan, and where it stands."),
     Entry(
         "sync-stripe-overages",
@@ -37,8 +38,11 @@ COMMANDS: tuple[Entry, ...] = (
         "Put overages on the customers' pending Stripe invoice items.",
     ),
     Entry("sync", "sync", "app", "Pause and resume the sync; see where it stands."),
+    Entry("credits", "credits", "app", "Prepaid wallets: top up, deduct, refund, read."),
     Entry("rates", "rates", "app", "Conversion rates between currencies."),
+    Entry("prices", "prices", "app", "What models cost: the configuration's, then the library's."),
     Entry("webhooks", "webhooks", "app", "Replay Stripe's events into subscriptions."),
+    Entry("events", "events", "app", "What happened here, and its way to your sinks."),
     Entry("db", "db", "app", "Migrate, inspect and back up the database."),
     Entry("sandbox", "sandbox", "sandbox", "Run a stand-in for Stripe on this machine."),
 )

@@ -164,6 +164,42 @@ def cancel(
     run.dry_run_notice(dry_run)
 
 
+@app.command("change-plan")
+def change_plan(
+    ctx: typer.Context,
+    subscription: _Reference,
+    to: Annotated[str, typer.Option(metavar="SLUG", help="As plans list shows it.")],
+    from_plan: Annotated[
+        str | None, typer.Option(metavar="SLUG", help="Change nothing unless it is on this plan.")
+    ] = None,
+    at: Annotated[
+        Literal["now", "renewal"], typer.Option(help="renewal: when its metering period ends.")
+    ] = "now",
+    dry_run: DryRun = False,
+) -> None:
+    """Put a subscription on another plan. Usage of each plan is counted by itself, not prorated.
+
+    A change at renewal takes effect by itself; --to the plan of now takes it back.
+
+    Example: aimeter subscriptions change-plan user:42 --to team --from-plan pro --at renewal
+    """
+    from aimeter_cli.services.subscriptions.change_plan import change_plan as change
+
+    run = invocation(ctx)
+    changed = change(
+        run.app.database, subscription, to, now=run.now(), at=at, from_plan=from_plan,
+        dry_run=dry_run,
+    )  # fmt: skip
+    run.out.one(SUBSCRIPTION, changed)
+    at_stripe = changed.subscription.stripe_subscription_id
+    if at_stripe is not None:
+        run.console.warn(
+            f"Stripe goes on billing {at_stripe} as before: change its price there, too. Its next "
+            "event decides."
+        )
+    run.dry_run_notice(dry_run)
+
+
 @app.command("set-stripe-ids")
 def set_stripe_ids(
     ctx: typer.Context,

@@ -39,7 +39,7 @@ def sync_stripe_overages(
     Example: aimeter sync-stripe-overages --limit 50
     """
     from aimeter_cli.services.sync.job import run_job
-    from aimeter_cli.services.sync.run import Options
+    from aimeter_cli.services.sync.plan import Options
     from aimeter_cli.signals import stop_on_signals
 
     run = invocation(ctx)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
@@ -21,8 +21,13 @@ from sqlmodel import Session
 
 from aimeter_cli.errors import ConfigurationError, DatabaseError
 
+if TYPE_CHECKING:
+    from aimeter_cli.domain.events import Emitted
+
 _BUSY_TIMEOUT_SECONDS = 60
 _WRITE = "aimeter_write"
+EMITTED = "emitted"
+"""Where a session keeps what is to be told after its commit."""
 
 
 class Database:
@@ -44,6 +49,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._make_engine()
         self.read_only_reason: str | None = None
+        self.after_commit: Callable[[list[Emitted]], None] | None = None
 
     @property
     def file(self) -> Path | None:
@@ -68,7 +74,8 @@ class Database:
         """One transaction: committed at the end of the block, rolled back on any exception.
 
         With ``dry_run`` it is rolled back in any case: every check and constraint has been met,
-        nothing has changed. Raises ConfigurationError where this process may not write.
+        nothing has changed. What was emitted in it goes to ``after_commit`` once it is committed.
+        Raises ConfigurationError where this process may not write.
         """
         if self.read_only_reason is not None and not dry_run:
             raise ConfigurationError(self.read_only_reason)
@@ -79,6 +86,9 @@ class Database:
                 _forget(session)
             else:
                 session.commit()
+        emitted = session.info.pop(EMITTED, None)
+        if emitted and self.after_commit is not None and not dry_run:
+            self.after_commit(emitted)
 
     def dispose(self) -> None:
         self.engine.dispose()

@@ -46,8 +46,8 @@ def usages(app: App) -> Iterator[Check]:
     for state, provider, model, currency, plan_currency, count in rows:
         if state == "unpriced":
             told = f"{count} without a price: {provider} {model}"
-            hint = f'Add a price under [prices.{provider}."{model}"] for those to come.'
+            hint = f'Add a price under [prices.{provider}."{model}"], then aimeter usage reprice.'
         else:
             told = f"{count} in {currency} without a rate into {plan_currency}: {provider} {model}"
-            hint = f"aimeter rates set {currency} {plan_currency} RATE for those to come."
-        yield Check("usages", "warning", told, f"{hint} These are counted, not charged by cost.")
+            hint = f"aimeter rates set {currency} {plan_currency} RATE, then aimeter usage reprice."
+        yield Check("usages", "warning", told, f"{hint} Until then not charged by cost.")

@@ -8,6 +8,7 @@ from aimeter_cli.app import App
 from aimeter_cli.doctor.backlog import overages, usages
 from aimeter_cli.doctor.check import Check
 from aimeter_cli.doctor.database import database, migration
+from aimeter_cli.doctor.events import event_sinks
 from aimeter_cli.doctor.stranded import stranded
 from aimeter_cli.doctor.stripe import account, driver, key
 from aimeter_cli.doctor.sync import last_sync, paused
@@ -26,8 +27,9 @@ def configuration(app: App) -> Iterator[Check]:
         )  # fmt: skip
     else:
         yield Check("configuration", "ok", str(file))
-    count = len(app.prices)
-    yield Check("prices", "ok", f"{count} model(s) priced by the configuration")
+    count, library = len(app.prices.configured), app.prices.library
+    others = f"the others by {library.source}" if library else "no others: price_library is off"
+    yield Check("prices", "ok", f"{count} model(s) priced by the configuration, {others}")
 
 
 EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
@@ -42,6 +44,7 @@ EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
     ("overages", overages, False),
     ("stranded", stranded, False),
     ("usages", usages, False),
+    ("events", event_sinks, False),
 )
 """(name, examination, whether the later ones need it)."""
 

@@ -79,6 +79,8 @@ class Totals(NamedTuple):
 
 def charge(terms: Terms, totals: Totals) -> int:
     """What a period with these totals costs beyond the plan, in nanos."""
+    if not (totals.excess_token_cost or totals.excess_request_cost or totals.exceeds(terms)):
+        return 0
     times, over = _ratio(terms.markup)
     if terms.price_per_1k is None:
         most = quantise_ratio(totals.excess_token_cost * times, over)

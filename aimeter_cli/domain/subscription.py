@@ -7,7 +7,7 @@ the status is never stored, so that no clock needs to run for it to be right.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Status = Literal[
     "scheduled", "incomplete", "trialing", "active", "grace", "paused", "canceled", "expired"
@@ -74,6 +74,35 @@ def covers(facts: Facts, moment: datetime) -> bool:
 
 def in_trial(facts: Facts, moment: datetime) -> bool:
     return facts.trial_ends_at is not None and moment < facts.trial_ends_at
+
+
+class PlanFacts(Protocol):
+    """Which plan, and a change of it: from ``plan_changes_at`` on it is ``next_plan_id``."""
+
+    @property
+    def plan_id(self) -> int: ...
+    @property
+    def next_plan_id(self) -> int | None: ...
+    @property
+    def plan_changes_at(self) -> datetime | None: ...
+
+
+class PlanChange(NamedTuple):
+    """``PlanFacts`` of a row."""
+
+    plan_id: int
+    next_plan_id: int | None
+    plan_changes_at: datetime | None
+
+
+def plan_at(facts: PlanFacts, moment: datetime) -> int:
+    """The id of the plan that holds at ``moment``.
+
+    A change is kept after it took effect: what occurred before it counts against the plan of then.
+    """
+    if facts.next_plan_id is None or facts.plan_changes_at is None:
+        return facts.plan_id
+    return facts.plan_id if moment < facts.plan_changes_at else facts.next_plan_id
 
 
 def unchanged_until(facts: Facts, moment: datetime) -> datetime | None:

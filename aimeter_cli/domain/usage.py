@@ -87,9 +87,16 @@ class UsageLine(NamedTuple):
 
 
 def usage_line(
-    fields: Mapping[str, object], *, now: datetime | None = None, caller: Caller = NOBODY
+    fields: Mapping[str, object],
+    *,
+    now: datetime | None = None,
+    caller: Caller = NOBODY,
+    is_measured: bool = False,
 ) -> UsageLine:
     """Check one usage. Without ``now`` the line must say when it occurred, as imports must.
+
+    ``is_measured``: tokens, cost and time come from a provider, which may tell others when it is
+    asked again: they do not tell a repeat of the key from another usage.
 
     Raises InvalidInput, naming the field and what was expected.
     """
@@ -129,10 +136,7 @@ def usage_line(
             provider,
             model,
             feature or "",
-            _CLASSES % tokens,
-            str(cost),
-            currency or "",
-            told,
+            *(() if is_measured else (_CLASSES % tokens, str(cost), currency or "", told)),
         )
     )
     if caller is not NOBODY:

@@ -11,6 +11,7 @@ from aimeter_cli.models.columns import moment, partial_index, primary_key, refer
 
 _NEW = "fanned_out_at IS NULL"
 _DUE = "status = 'pending'"
+_FAILED = "status = 'failed'"
 
 
 class DomainEvent(SQLModel, table=True):
@@ -38,6 +39,7 @@ class EventDelivery(SQLModel, table=True):
         UniqueConstraint("event_id", "sink", name="uq_delivery"),
         CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="delivery_status"),
         partial_index("ix_delivery_due", "not_before", where=_DUE),
+        partial_index("ix_delivery_failed", "event_id", where=_FAILED),
     )
 
     id: int = primary_key()

@@ -18,10 +18,13 @@ def _mine(table: str) -> str:
     return f"(CAST(:billable AS BIGINT) IS NULL OR {table}.billable_id = :billable)"
 
 
+# Of pruned usages the sums of their days are left.
 _UNEQUAL_OVERAGES = f"""
 WITH used AS (
-  SELECT overage_id, CAST(SUM(charge) AS BIGINT) AS charged FROM ai_usages
-  WHERE overage_id IS NOT NULL GROUP BY overage_id
+  SELECT overage_id, CAST(SUM(charge) AS BIGINT) AS charged FROM (
+    SELECT overage_id, charge FROM ai_usages WHERE overage_id IS NOT NULL
+    UNION ALL SELECT overage_id, charge FROM ai_usage_days WHERE overage_id IS NOT NULL
+  ) charges GROUP BY overage_id
 )
 SELECT o.id, {_REF}, o.currency, o.amount AS found, COALESCE(used.charged, 0) AS expected
 FROM ai_overages o JOIN ai_billables b ON b.id = o.billable_id
@@ -30,9 +33,12 @@ WHERE o.amount <> COALESCE(used.charged, 0) AND {_mine("o")}
 ORDER BY o.id
 """
 
-_STRAY_CHARGES = f"""
-SELECT u.id, {_REF}, u.charge, COALESCE(c.currency, u.currency) AS currency, u.overage_id
-FROM ai_usages u JOIN ai_billables b ON b.id = u.billable_id
+
+def _stray(table: str, record: str) -> str:
+    return f"""
+SELECT u.id, '{record}' AS record, {_REF}, u.charge, COALESCE(c.currency, u.currency) AS currency,
+  u.overage_id
+FROM {table} u JOIN ai_billables b ON b.id = u.billable_id
 LEFT JOIN ai_usage_counters c ON c.id = u.counter_id
 LEFT JOIN ai_overages o ON o.id = u.overage_id
 WHERE {_mine("u")} AND (
@@ -40,8 +46,12 @@ WHERE {_mine("u")} AND (
   OR (o.id IS NOT NULL AND (c.id IS NULL OR o.counter_id <> c.id))
   OR (c.id IS NOT NULL AND c.billable_id <> u.billable_id)
 )
-ORDER BY u.id
 """
+
+
+_STRAY_CHARGES = (
+    f"{_stray('ai_usages', 'usage')} UNION ALL {_stray('ai_usage_days', 'daily sum')} ORDER BY 2, 1"
+)
 
 _TOKENS = (
     "input_tokens + cached_input_tokens + cache_write_tokens + output_tokens + reasoning_tokens"
@@ -54,7 +64,8 @@ _COUNTERS = f"""
 WITH counted AS (
   SELECT counter_id, {_TOKENS} AS tokens, COALESCE(plan_cost, 0) AS cost, charge,
     SUM({_TOKENS}) OVER counting AS after, ROW_NUMBER() OVER counting AS served
-  FROM ai_usages WHERE counter_id IS NOT NULL AND {_mine("ai_usages")}
+  FROM ai_usages WHERE {_mine("ai_usages")}
+    AND counter_id IN (SELECT id FROM ai_usage_counters WHERE NOT is_adjusted)
   WINDOW counting AS (PARTITION BY counter_id ORDER BY id ROWS UNBOUNDED PRECEDING)
 ), used AS (
   SELECT counted.counter_id, CAST(SUM(counted.tokens) AS BIGINT) AS tokens,
@@ -79,9 +90,45 @@ SELECT c.id, {_REF}, c.currency, c.token_limit, c.cost_limit, c.request_limit,
   used.crossing_cost, used.crossing_part, used.crossing_tokens
 FROM ai_usage_counters c JOIN ai_billables b ON b.id = c.billable_id
 LEFT JOIN used ON used.counter_id = c.id
-WHERE {_mine("c")}
+WHERE NOT c.is_adjusted AND {_mine("c")}
 ORDER BY c.id
 """
+
+_ADJUSTED_COUNTERS = f"""
+WITH used AS (
+  SELECT counter_id, CAST(SUM(tokens) AS BIGINT) AS tokens,
+    CAST(SUM(requests) AS BIGINT) AS requests, CAST(SUM(cost) AS BIGINT) AS cost,
+    CAST(SUM(charge) AS BIGINT) AS charged
+  FROM (
+    SELECT counter_id, {_TOKENS} AS tokens, CASE WHEN adjusts_id IS NULL THEN 1 ELSE 0 END
+      AS requests, COALESCE(plan_cost, 0) AS cost, charge
+    FROM ai_usages WHERE counter_id IS NOT NULL AND {_mine("ai_usages")}
+    UNION ALL
+    SELECT counter_id, {_TOKENS}, requests, plan_cost, charge
+    FROM ai_usage_days WHERE counter_id IS NOT NULL AND {_mine("ai_usage_days")}
+  ) counted GROUP BY counter_id
+), charged AS (
+  SELECT counter_id, CAST(SUM(amount) AS BIGINT) AS nanos FROM ai_overages
+  WHERE {_mine("ai_overages")} GROUP BY counter_id
+)
+SELECT c.id, {_REF}, c.currency, c.tokens, c.requests, c.cost,
+  COALESCE(used.tokens, 0) AS used_tokens, COALESCE(used.requests, 0) AS used_requests,
+  COALESCE(used.cost, 0) AS used_cost, COALESCE(used.charged, 0) AS charged,
+  COALESCE(charged.nanos, 0) AS overages
+FROM ai_usage_counters c JOIN ai_billables b ON b.id = c.billable_id
+LEFT JOIN used ON used.counter_id = c.id
+LEFT JOIN charged ON charged.counter_id = c.id
+WHERE c.is_adjusted AND {_mine("c")}
+ORDER BY c.id
+"""
+
+_AMISS: dict[str, str] = {
+    "is priced, but has no cost, and no adjustment tells it":
+        "u.state = 'priced' AND u.cost IS NULL AND a.count IS NULL",
+    "is {state}, but was adjusted": "u.state IN ('unpriced', 'needs_rate') AND a.count IS NOT NULL",
+    "was adjusted {count} times": "a.count > 1",
+    "is an adjustment, but counts tokens": f"u.adjusts_id IS NOT NULL AND {_TOKENS} > 0",
+}  # fmt: skip
 
 _CONVERTED = f"""
 SELECT o.id, {_REF}, o.currency, o.amount, o.charge_amount, o.charge_currency, o.exchange_rate
@@ -164,6 +211,18 @@ def _first_of(problems: dict[str, str]) -> str:
     return f"CASE {cases} END"
 
 
+_AMISS_USAGES = f"""
+WITH a AS (
+  SELECT adjusts_id, COUNT(*) AS count FROM ai_usages WHERE adjusts_id IS NOT NULL
+  GROUP BY adjusts_id
+)
+SELECT * FROM (
+  SELECT u.id, {_REF}, u.state, a.count, {_first_of(_AMISS)} AS problem
+  FROM ai_usages u JOIN ai_billables b ON b.id = u.billable_id LEFT JOIN a ON a.adjusts_id = u.id
+  WHERE {_mine("u")}
+) found WHERE problem IS NOT NULL ORDER BY id
+"""
+
 _MISPLACED_OVERAGES = f"""
 SELECT * FROM (
   SELECT o.id, {_REF}, o.status, o.item_id, i.status AS item_status,
@@ -219,8 +278,18 @@ def stray_charges(session: Session, billable_id: int | None) -> Iterator[RowMapp
     return _rows(session, _STRAY_CHARGES, billable_id)
 
 
+def adjusted_counters(session: Session, billable_id: int | None) -> Iterator[RowMapping]:
+    """Every counter that cannot be replayed, beside the sums of its usages and of pruned days."""
+    return _rows(session, _ADJUSTED_COUNTERS, billable_id)
+
+
+def amiss_usages(session: Session, billable_id: int | None) -> Iterator[RowMapping]:
+    """Usages whose state contradicts their adjustments; ``problem`` may name columns in braces."""
+    return _rows(session, _AMISS_USAGES, billable_id)
+
+
 def counters(session: Session, billable_id: int | None) -> Iterator[RowMapping]:
-    """Every counter beside the totals of its usages.
+    """Every counter that was never adjusted, beside the totals of its usages.
 
     ``beyond_*``: cost of the usages wholly beyond a limit; ``crossing_*``: of the one that crossed
     the token limit its cost, its tokens, and how many of them (``part``) lie beyond.

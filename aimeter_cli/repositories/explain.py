@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from sqlalchemy import ColumnElement, Table
 from sqlmodel import Session, col, func, select
 
 from aimeter_cli.domain.money import to_nanos
+from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
-from aimeter_cli.models.usages import Usage, UsageCounter
+from aimeter_cli.models.usages import Usage, UsageCounter, UsageDay
 
 _usages = table_of(Usage)
-_TOKENS = (
-    _usages.c.input_tokens + _usages.c.cached_input_tokens + _usages.c.cache_write_tokens
-    + _usages.c.output_tokens + _usages.c.reasoning_tokens
-)  # fmt: skip
+_days = table_of(UsageDay)
 
 
 def overage_row(
@@ -49,11 +48,24 @@ def newest_usages(session: Session, overage_id: int, limit: int) -> Sequence[Usa
 
 def usage_sum(session: Session, overage_id: int) -> tuple[int, int, Decimal]:
     """(how many, their tokens, their charges in the plan's currency) of all its usages."""
-    query = select(func.count(), func.sum(_TOKENS), func.sum(_usages.c.charge)).where(
+    tokens_of = func.sum(_tokens(_usages))
+    query = select(func.count(), tokens_of, func.sum(_usages.c.charge)).where(
         _usages.c.overage_id == overage_id
     )
     count, tokens, charge = session.connection().execute(query).one()
     return int(count), int(tokens or 0), charge or Decimal(0)
+
+
+def pruned_days(session: Session, overage_id: int) -> list[tuple[str, int, int, Decimal]]:
+    """(day in UTC, requests, tokens, charge) of the usages that were pruned, oldest day first."""
+    sums = (func.sum(_days.c.requests), func.sum(_tokens(_days)), func.sum(_days.c.charge))
+    query = select(_days.c.day, *sums).where(_days.c.overage_id == overage_id)
+    rows = session.connection().execute(query.group_by(_days.c.day).order_by(_days.c.day))
+    return [(day, int(requests), int(tokens), charge) for day, requests, tokens, charge in rows]
+
+
+def _tokens(table: Table) -> ColumnElement[int]:
+    return sum((table.c[name] for name in TOKEN_FIELDS[1:]), start=table.c[TOKEN_FIELDS[0]])
 
 
 def charged_by_counter(session: Session, counter_id: int) -> int:

@@ -82,7 +82,12 @@ _MARK_DONE = (
             else_=overages.c.attempts,
         ),
     )
-)
+    .returning(
+        overages.c.id, overages.c.subscription_id, overages.c.period_start, overages.c.period_end,
+        overages.c.tokens, overages.c.amount, overages.c.currency, overages.c.charge_amount,
+        overages.c.charge_currency,
+    )
+)  # fmt: skip
 _NEXT_SEQUENCE = select(func.coalesce(func.max(items.c.sequence), 0) + 1).where(_OF_KEY)
 _LOCK_IDLE = (
     select(items)
@@ -292,10 +297,16 @@ def set_in_flight(session: Session, item_id: int, version: int, /, **values: Any
     session.connection().execute(_SET_IN_FLIGHT, {"which": item_id, "put_by": version, **values})
 
 
-def mark_done(session: Session, item_id: int, version: int, now: datetime, tries: int) -> None:
-    """Stripe has the item's amount: its overages are synced; this version took so many tries."""
+def mark_done(
+    session: Session, item_id: int, version: int, now: datetime, tries: int
+) -> Sequence[RowMapping]:
+    """Stripe has the item's amount: its overages are synced; this version took so many tries.
+
+    The overages that were not before.
+    """
     given = {"which": item_id, "put_by": version, "tries": tries}
-    session.connection().execute(_MARK_DONE, {**given, "synced_at": now, "updated_at": now})
+    values = {**given, "synced_at": now, "updated_at": now}
+    return session.connection().execute(_MARK_DONE, values).mappings().all()
 
 
 def add_attempt(session: Session, **values: Any) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
+from aimeter_cli.repositories.subscriptions import plan_id_at
 
 _billables = table_of(Billable)
 _subscriptions = table_of(Subscription)
@@ -43,14 +45,16 @@ _PAYER = (
     )
     .select_from(
         _subscriptions.join(_billables, _billables.c.id == _subscriptions.c.billable_id).join(
-            _plans, _plans.c.id == _subscriptions.c.plan_id
+            _plans,
+            _plans.c.id == plan_id_at(_subscriptions, bindparam("last", type_=UTCDateTime())),
         )
     )
     .where(_subscriptions.c.id == bindparam("subscription"))
 )
 
 
-def payer_of(session: Session, subscription_id: int) -> Payer:
-    """Raises NoResultFound for an id that there is not."""
-    found = session.connection().execute(_PAYER, {"subscription": subscription_id}).one()
+def payer_of(session: Session, subscription_id: int, period_end: datetime) -> Payer:
+    """With the plan that the period ended with. Raises NoResultFound for an unknown id."""
+    parameters = {"subscription": subscription_id, "last": period_end - timedelta(microseconds=1)}
+    found = session.connection().execute(_PAYER, parameters).one()
     return Payer(*found)

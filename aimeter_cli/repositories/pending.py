@@ -8,6 +8,7 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from aimeter_cli.models.items import InvoiceItem
+from aimeter_cli.models.overages import Overage
 
 IN_FLIGHT = ("sending", "unknown")
 
@@ -28,3 +29,13 @@ def pending_items(
         statement = statement.where(InvoiceItem.subscription_id == subscription_id)
     statement = statement.order_by(col(InvoiceItem.id)).with_for_update(key_share=True)
     return session.exec(statement.execution_options(populate_existing=True)).all()
+
+
+def unsettled_currencies(session: Session, billable_id: int) -> set[str]:
+    """Currencies of the billable's overages and items that are not invoiced yet."""
+    overages = select(Overage.currency).where(
+        Overage.billable_id == billable_id,
+        col(Overage.status).not_in(("carried", "synced", "waived")),
+    )
+    items = {item.currency for item in pending_items(session, billable_id)}
+    return items | set(session.exec(overages.distinct()).all())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, func
+from sqlalchemy import and_, delete, func, not_, or_
 from sqlmodel import Session, col, select
 
 from aimeter_cli.models.plans import Plan, PlanPrice
@@ -50,6 +50,11 @@ def prices_by_plan(session: Session, plan_ids: Iterable[int]) -> dict[int, list[
     return found
 
 
+def slugs_by_id(session: Session, plan_ids: Iterable[int]) -> dict[int, str]:
+    statement = select(Plan.id, Plan.slug).where(col(Plan.id).in_(list(plan_ids)))
+    return dict(session.exec(statement).all())
+
+
 def remove_price(session: Session, plan_id: int, stripe_price_id: str) -> bool:
     """Whether the plan had that price."""
     done = session.connection().execute(
@@ -61,8 +66,17 @@ def remove_price(session: Session, plan_id: int, stripe_price_id: str) -> bool:
 
 
 def count_live_subscriptions(session: Session, plan_id: int) -> int:
+    """Those that are on the plan, and those whose next one it is."""
+    changed = col(Subscription.updated_at) >= col(Subscription.plan_changes_at)
+    stays = or_(col(Subscription.plan_changes_at).is_(None), not_(changed))
     return session.exec(
         select(func.count())
         .select_from(Subscription)
-        .where(col(Subscription.is_live), Subscription.plan_id == plan_id)
+        .where(
+            col(Subscription.is_live),
+            or_(
+                and_(col(Subscription.plan_id) == plan_id, stays),
+                col(Subscription.next_plan_id) == plan_id,
+            ),
+        )
     ).one()

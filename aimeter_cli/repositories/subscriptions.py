@@ -4,21 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, FromClause, RowMapping, bindparam, case, or_, update
 from sqlmodel import Session, col, select
 
+from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
+from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 
 Found = tuple[Subscription, Billable, Plan]
 
+_subscriptions = table_of(Subscription)
+
+
+def plan_id_at(subscriptions: FromClause, moment: Any) -> ColumnElement[int]:
+    """``domain.subscription.plan_at`` in SQL."""
+    columns = subscriptions.c
+    return case((columns.plan_changes_at <= moment, columns.next_plan_id), else_=columns.plan_id)
+
+
 _WITH_NAMES = (
     select(Subscription, Billable, Plan)
     .join(Billable, col(Billable.id) == col(Subscription.billable_id))
-    .join(Plan, col(Plan.id) == col(Subscription.plan_id))
+    .join(Plan, col(Plan.id) == plan_id_at(_subscriptions, bindparam("now", type_=UTCDateTime())))
+)
+"""With the plan of ``now``."""
+_TOUCH_CHANGED = (
+    update(_subscriptions)
+    .where(
+        _subscriptions.c.id == bindparam("subscription"),
+        _subscriptions.c.plan_changes_at <= bindparam("now", type_=UTCDateTime()),
+        _subscriptions.c.updated_at < _subscriptions.c.plan_changes_at,
+    )
+    .values(updated_at=bindparam("now", type_=UTCDateTime()))
+    .returning(_subscriptions)
 )
 
 
@@ -31,28 +54,35 @@ def live_subscription(session: Session, billable_id: int) -> Subscription | None
     ).first()
 
 
-def find_by_id(session: Session, subscription_id: int) -> Found | None:
-    return session.exec(_WITH_NAMES.where(Subscription.id == subscription_id)).first()
+def find_by_id(session: Session, subscription_id: int, now: datetime) -> Found | None:
+    statement = _WITH_NAMES.where(Subscription.id == subscription_id)
+    return session.exec(statement, params={"now": now}).first()
 
 
-def find_by_stripe_id(session: Session, stripe_subscription_id: str) -> Found | None:
+def find_by_stripe_id(
+    session: Session, stripe_subscription_id: str
+) -> tuple[Subscription, Billable] | None:
     return session.exec(
-        _WITH_NAMES.where(Subscription.stripe_subscription_id == stripe_subscription_id)
+        select(Subscription, Billable)
+        .join(Billable, col(Billable.id) == col(Subscription.billable_id))
+        .where(Subscription.stripe_subscription_id == stripe_subscription_id)
     ).first()
 
 
-def newest_of(session: Session, ref: BillableRef) -> Found | None:
+def newest_of(session: Session, ref: BillableRef, now: datetime) -> Found | None:
     """The billable's live subscription, else its latest one."""
     return session.exec(
         _WITH_NAMES.where(Billable.type == ref.type, Billable.external_id == ref.id)
         .order_by(col(Subscription.is_live).desc(), col(Subscription.id).desc())
-        .limit(1)
+        .limit(1),
+        params={"now": now},
     ).first()
 
 
 def list_subscriptions(
     session: Session,
     *,
+    now: datetime,
     plan: str | None = None,
     billable: BillableRef | None = None,
     missing_stripe_ids: bool = False,
@@ -74,7 +104,7 @@ def list_subscriptions(
                 col(Subscription.stripe_subscription_id).is_(None),
             ),
         )
-    return session.exec(statement.limit(limit)).all()
+    return session.exec(statement.limit(limit), params={"now": now}).all()
 
 
 def overdue(session: Session, now: datetime) -> Sequence[Found]:
@@ -91,4 +121,23 @@ def overdue(session: Session, now: datetime) -> Sequence[Found]:
         ),
     ).order_by(col(Subscription.id))
     locked = statement.with_for_update(skip_locked=True, of=Subscription)
-    return session.exec(locked).all()
+    return session.exec(locked, params={"now": now}).all()
+
+
+def touch_changed_plan(session: Session, subscription_id: int, now: datetime) -> RowMapping | None:
+    """The subscription, if its plan has changed by ``now`` and it was not written since.
+
+    It is then written: of any number of callers one gets it.
+    """
+    parameters = {"subscription": subscription_id, "now": now}
+    found = session.connection().execute(_TOUCH_CHANGED, parameters)
+    return found.mappings().first()
+
+
+def changed_plans(session: Session, now: datetime) -> Sequence[int]:
+    """Ids of subscriptions whose plan has changed by ``now``, and that were not written since."""
+    statement = select(Subscription.id).where(
+        col(Subscription.plan_changes_at) <= now,
+        col(Subscription.updated_at) < col(Subscription.plan_changes_at),
+    )
+    return session.exec(statement.order_by(col(Subscription.id))).all()

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Executable, RowMapping, bindparam, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    RowMapping,
+    bindparam,
+    exists,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlmodel import Session
 
+from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.db.upsert import insert_into
+from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.overages import Overage
+from aimeter_cli.models.overrides import UsageLimitOverride
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.usages import Usage, UsageCounter
@@ -21,17 +35,32 @@ from aimeter_cli.models.usages import Usage, UsageCounter
 usages = table_of(Usage)
 counters = table_of(UsageCounter)
 overages = table_of(Overage)
+_billables = table_of(Billable)
 _subscriptions = table_of(Subscription)
+_overrides = table_of(UsageLimitOverride)
 _plans = table_of(Plan)
 
 USAGE_COLUMNS = tuple(column.name for column in usages.columns if column.name != "id")
+SUBSCRIBER = (
+    "id", "plan_id", "next_plan_id", "plan_changes_at", "updated_at", "billing_mode",
+    "period_type", "period_alignment", "timezone", "period_anchor", "started_at",
+    "current_period_start", "current_period_end", "ends_at", "trial_ends_at",
+    "grace_period_ends_at", "expired_at", "paused_at", "is_incomplete",
+)  # fmt: skip
+"""What of a subscription tells to which plan and period a usage belongs."""
 TOTALS = ("tokens", "requests", "cost", "excess_token_cost", "excess_request_cost")
 
+_INSERT = {
+    dialect: f"INSERT INTO ai_usages ({', '.join(USAGE_COLUMNS)})"
+    f" VALUES ({', '.join([mark] * len(USAGE_COLUMNS))})"
+    for dialect, mark in (("sqlite", "?"), ("postgresql", "%s"))
+}
 CounterKey = tuple[int, int, datetime, datetime, bool]
 """(billable, plan, period start, period end, whether in a trial)."""
 
 _KNOWN = (
-    "SELECT id, idempotency_key, fingerprint, overage_id, charge, state FROM ai_usages"
+    "SELECT id, idempotency_key, fingerprint, overage_id, charge, state, cost, currency"
+    " FROM ai_usages"
     " WHERE idempotency_key "
 )
 _KNOWN_KEYS = {
@@ -54,9 +83,30 @@ _UPDATE_COUNTER = (
     .where(counters.c.id == bindparam("counter"))
     .values({name: bindparam(f"new_{name}", type_=BigInteger()) for name in TOTALS})
 )
-_SUBSCRIPTIONS = (
-    select(_subscriptions)
-    .where(_subscriptions.c.billable_id.in_(bindparam("billables", expanding=True)))
+_HAS_OVERRIDES = (
+    exists()
+    .where(
+        _overrides.c.billable_id == _billables.c.id,
+        _overrides.c.ends_at > bindparam("since", type_=UTCDateTime()),
+    )
+    .label("has_overrides")
+)
+_ACCOUNTS = (
+    select(
+        _billables.c.type,
+        _billables.c.external_id,
+        _billables.c.id.label("billable_id"),
+        *(_subscriptions.c[name] for name in SUBSCRIBER),
+        _HAS_OVERRIDES,
+    )
+    .select_from(
+        _billables.outerjoin(_subscriptions, _subscriptions.c.billable_id == _billables.c.id)
+    )
+    .where(
+        tuple_(_billables.c.type, _billables.c.external_id).in_(
+            bindparam("billables", expanding=True)
+        )
+    )
     .order_by(_subscriptions.c.started_at.desc(), _subscriptions.c.id.desc())
 )
 _PLANS = select(_plans).where(_plans.c.id.in_(bindparam("plans", expanding=True)))
@@ -90,16 +140,20 @@ def insert_usages(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
     Raises IntegrityError if another writer used one of the keys meanwhile.
     """
     connection = session.connection()
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    marks = ", ".join([mark] * len(USAGE_COLUMNS))
-    statement = f"INSERT INTO ai_usages ({', '.join(USAGE_COLUMNS)}) VALUES ({marks})"
-    connection.exec_driver_sql(statement, list(rows))
+    connection.exec_driver_sql(_INSERT[connection.dialect.name], list(rows))
 
 
-def subscription_rows(session: Session, billable_ids: Iterable[int]) -> Sequence[RowMapping]:
-    """Every subscription that these billables ever had, the latest started first."""
-    parameters = {"billables": sorted(billable_ids)}
-    return session.connection().execute(_SUBSCRIPTIONS, parameters).mappings().all()
+def account_rows(
+    session: Session, billables: Iterable[BillableRef], since: datetime
+) -> Sequence[RowMapping]:
+    """Those of these billables that there are, with every subscription that they ever had, the
+    latest started first; ``id`` is None where a billable has none.
+
+    ``has_overrides``: whether it has limit overrides that end after ``since``.
+    """
+    refs = [(ref.type, ref.id) for ref in billables]
+    parameters = {"billables": refs, "since": since}
+    return session.connection().execute(_ACCOUNTS, parameters).mappings().all()
 
 
 def plan_rows(session: Session, plan_ids: Iterable[int]) -> Sequence[RowMapping]:
@@ -107,12 +161,11 @@ def plan_rows(session: Session, plan_ids: Iterable[int]) -> Sequence[RowMapping]
 
 
 def lock_counters(
-    session: Session, wanted: Mapping[CounterKey, Mapping[str, Any]]
+    session: Session,
+    wanted: Collection[CounterKey],
+    new_terms: Callable[[CounterKey], Mapping[str, Any]],
 ) -> dict[CounterKey, RowMapping]:
-    """The counters, made where missing, locked in one order.
-
-    The values of ``wanted`` are a new counter's terms.
-    """
+    """The counters, made where missing with ``new_terms``, locked in one order."""
     connection = session.connection()
     found: dict[CounterKey, RowMapping] = {}
     for key in sorted(wanted):
@@ -126,7 +179,7 @@ def lock_counters(
                 .values(
                     billable_id=billable, plan_id=plan, period_start=start, period_end=end,
                     is_trial=trial,
-                    **zero, **wanted[key],
+                    **zero, **new_terms(key),
                 )
                 .on_conflict_do_nothing()
             )  # fmt: skip
@@ -143,6 +196,13 @@ def update_counters(session: Session, totals: Mapping[int, Mapping[str, int]]) -
     ]
     if rows:
         session.connection().execute(_UPDATE_COUNTER, rows)
+
+
+def mark_counter(session: Session, counter_id: int, **marks: Any) -> None:
+    """Set ``approached_at``, ``reached_at`` or ``is_adjusted`` of a counter that is locked."""
+    session.connection().execute(
+        update(counters).where(counters.c.id == counter_id).values(**marks)
+    )
 
 
 def add_to_overage(session: Session, *, late: bool, **values: Any) -> int:

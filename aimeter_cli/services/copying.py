@@ -18,6 +18,7 @@ from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.plans import PlanPrice
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import items as repo
+from aimeter_cli.repositories.deliveries import forget_undelivered
 from aimeter_cli.repositories.installation import installation
 from aimeter_cli.services.sync.settle import DELETED, UNPAID
 
@@ -40,7 +41,8 @@ def mark_copy(database: Database, *, now: datetime, dry_run: bool = False) -> Co
     """Make this database an installation of its own: new id, Stripe's ids forgotten, sync paused.
 
     What was charged stays charged in the books: pending items are closed at what Stripe is known
-    to have, and what had not arrived there waits to be sent from here.
+    to have, and what had not arrived there waits to be sent from here. Events that were not
+    delivered are not from here.
     """
     with database.write(dry_run=dry_run) as session:
         here = installation(session)
@@ -52,6 +54,7 @@ def mark_copy(database: Database, *, now: datetime, dry_run: bool = False) -> Co
         session.add(here)
         session.flush()
         items = _close_items(session)
+        forget_undelivered(session)
         return Copied(
             here.install_id,
             _forget(session, Billable, "stripe_customer_id"),

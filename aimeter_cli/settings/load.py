@@ -24,9 +24,7 @@ _KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
 _BY_KEY = {row.key: row for row in ROWS}
 _BY_VARIABLE = {row.variable: row for row in ROWS}
 _TABLES = {row.path: row for row in ROWS if row.is_table}
-_NO_EFFECT = frozenset(
-    ENV_PREFIX + name for name in ("AUTO_SYNC_STRIPE_IDS", "CREDIT_OVERDRAFT", "PRUNE_AFTER_DAYS")
-)
+_NO_EFFECT = frozenset({f"{ENV_PREFIX}AUTO_SYNC_STRIPE_IDS"})
 """Variables of the billing guide for what this version does not do: known, but without effect."""
 
 
@@ -42,7 +40,7 @@ class Loaded:
 def load_settings(
     *,
     config: Path | None = None,
-    overrides: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Loaded:
@@ -128,7 +126,7 @@ def _line_of(content: str, path: str) -> int | None:
     section, _, name = path.rpartition(".")
     current = ""
     for number, line in enumerate(content.splitlines(), 1):
-        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
         if header:
             current = header[1].strip()
             if current == path or current.startswith(path + "."):
@@ -163,6 +161,11 @@ def _json_table(row: Row, value: str) -> Any:
         return json.loads(value, parse_float=Decimal)
     except ValueError:
         raise ConfigurationError(f"{row.variable}: expected a JSON object") from None
+
+
+def secret_of(variable: str) -> str | None:
+    """What the environment, or ``.env``, holds under a name that a setting tells."""
+    return os.environ.get(variable) or _dotenv(Path.cwd() / ".env").get(variable)
 
 
 def _dotenv(file: Path) -> Mapping[str, str]:

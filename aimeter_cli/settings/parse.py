@@ -91,6 +91,21 @@ def limit(value: Any) -> Decimal:
     return number
 
 
+def overdraft(value: Any) -> bool | Decimal:
+    """``true``, ``false``, or an amount from 0."""
+    if isinstance(value, bool):
+        return value
+    known = {"true": True, "yes": True, "false": False, "no": False}
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    try:
+        return limit(value)
+    except InvalidInput:
+        raise InvalidInput(
+            f"expected true, false or an amount such as '20', got {value!r}"
+        ) from None
+
+
 def duration(value: Any) -> timedelta:
     """``"7d"``, ``"12h"``, ``"30m"``, ``"90s"``; a bare number is days."""
     match = _DURATION.fullmatch(str(value)) if isinstance(value, str | int) else None

@@ -48,6 +48,8 @@ def _shown(value: Any, *, secret: bool) -> str:
         return _duration(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{name} = {_member(member)}" for name, member in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return without_password(str(value))
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from aimeter_cli.domain.periods import Alignment, PeriodRule, PeriodType
 from aimeter_cli.domain.quota import OverageBehavior
-from aimeter_cli.settings import parse
+from aimeter_cli.settings import parse, sinks
+from aimeter_cli.settings.sinks import EventSink
 
 ENV_PREFIX = "AI_METERING_"
 
@@ -77,6 +78,21 @@ class Settings:
         "or beyond a token limit without a token price",
         example='"1.25"',
     )  # fmt: skip
+    no_subscription: str = _setting(
+        "allow", parse.choice("allow", "block"),
+        "Calls of a billable without a subscription, or with an expired one: allow tracks them "
+        "without limit, block refuses them",
+        example='"block"',
+    )  # fmt: skip
+    limit_approaching_percent: int = _setting(
+        80, parse.whole(1, 100), "From this percentage of a limit on it is approaching",
+        example="80",
+    )  # fmt: skip
+    credit_overdraft: bool | Decimal = _setting(
+        False, parse.overdraft, "How far a wallet of credits may go below zero: false, true (no "
+        "limit), or an amount in its currency",
+        example='"20"',
+    )  # fmt: skip
     overage_sync_strategy: str = _setting(
         "batch", parse.choice("batch", "immediate"),
         "batch: sync-stripe-overages sends; immediate: recording a usage sends, too",
@@ -99,6 +115,11 @@ class Settings:
     late_usage_days: int = _setting(
         35, parse.whole(0, 3650), "Usage of a period that ended longer ago is held", example="35"
     )
+    prune_after_days: int = _setting(
+        0, parse.whole(0, 36500), "usage prune replaces usages older than this by daily sums; "
+        "0: never. At least late_usage_days",
+        example="400",
+    )  # fmt: skip
     payment_failure_grace_period: int = _setting(
         7, parse.whole(0, 365), "Days of grace after the first failed payment of an invoice",
         example="7",
@@ -124,8 +145,23 @@ class Settings:
         section="currency_rates", example="usd_eur = 0.85",
     )  # fmt: skip
     prices: Mapping[str, Any] = _setting(
-        {}, parse.table, "Prices of models, per million tokens of each class",
+        {}, parse.table, "Prices of models, per million tokens of each class; [[…]] with "
+        "from = 2026-01-01 for each that holds from a day on",
         section='prices.openai."gpt-4o-mini"', example='input_per_1m = "0.15"',
+    )  # fmt: skip
+    price_library: bool = _setting(
+        True, parse.boolean, "Models that the configuration does not price have the price of the "
+        "package genai-prices; false: they are unpriced",
+        example="false",
+    )  # fmt: skip
+    billable_resolver: str = _setting(
+        "", parse.text, "Dotted path to a function of your application that turns its objects into "
+        "TYPE:ID, for AiMeter",
+        example='"myapp.billing:billable_of"',
+    )  # fmt: skip
+    tenant_resolver: str = _setting(
+        "", parse.text, "Dotted path to a function that tells the tenant of the current call",
+        example='"myapp.tenants:current"',
     )  # fmt: skip
     billing_driver: str = _setting(
         "null", parse.text, "null, stripe, another entry point, or a dotted path to a class",
@@ -173,6 +209,23 @@ class Settings:
     max_attempts: int = _setting(
         8, parse.whole(1, 1000), "After so many vain attempts OverageSyncFailed is emitted",
         example="8",
+    )  # fmt: skip
+
+    event_listeners: tuple[str, ...] = _setting(
+        (), sinks.event_listeners, "Functions that are told what happens: package.module:function, "
+        "or modules whose import adds listeners",
+        example='["myapp.billing:on_overage"]',
+    )  # fmt: skip
+    event_sinks: tuple[EventSink, ...] = _setting(
+        (), sinks.event_sinks, "Where aimeter events deliver takes events to, each a table "
+        "[[event_sinks]] with name, command (gets JSON on stdin) or url with secret_env (signed "
+        "POST), events, timeout_seconds",
+        example='[{ name = "alerts", command = ["/usr/local/bin/alert"], '
+        'events = ["OverageSyncFailed"] }]',
+    )  # fmt: skip
+    event_max_attempts: int = _setting(
+        20, parse.whole(1, 1000), "After so many vain attempts an event is not delivered any more",
+        example="20",
     )  # fmt: skip
 
     @property

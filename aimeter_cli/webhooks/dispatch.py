@@ -13,6 +13,7 @@ from aimeter_cli.domain.stripe_events import StripeEvent
 from aimeter_cli.errors import AimeterError
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.installation import Installation
+from aimeter_cli.repositories.outbox import savepoint
 from aimeter_cli.repositories.webhook_events import set_outcome
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.webhooks.handling import Handling, PriceBook, UnknownSubscription
@@ -55,7 +56,7 @@ class Dispatcher:
     def handle(self, arrival: Arrival, standing: Standing) -> tuple[EventResult, Standing]:
         """The event's effect and its status, committed together; and where it stands now."""
         try:
-            with self._session.connection().begin_nested():
+            with savepoint(self._session):
                 outcome, changes = self._run(arrival.event, standing)
                 after = self._mark(standing, outcome)
         except (IntegrityError, DataError) as error:

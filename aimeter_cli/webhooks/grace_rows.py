@@ -56,6 +56,8 @@ def store_grace(handling: Handling, row: Row, after: Grace) -> Row:
             EventName.SUBSCRIPTION_EXPIRED,
             row,
             {
+                "plan_id": row["plan_id"],
+                "started_at": iso(row["started_at"]),
                 "expired_at": iso(after.expired_at),
                 "reason": "payment_failed",
                 "invoice_id": after.invoice,

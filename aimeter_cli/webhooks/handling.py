@@ -18,6 +18,7 @@ from aimeter_cli.models.plans import Plan, PlanPrice
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.repositories.webhook_events import PastEvent, history_of
+from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.webhooks.reading import Incoming
 from aimeter_cli.webhooks.results import Change, differences
@@ -103,6 +104,8 @@ class Handling:
         differing = {name: value for name, value in columns.items() if row[name] != value}
         after = {**row, **differing}
         if differing:
+            if row["plan_changes_at"] is not None:
+                tell_plan_change(self.session, row["id"], self.now)
             after["updated_at"] = self.now
             values = {**differing, "updated_at": self.now, "row_id": row["id"]}
             self.session.connection().execute(_CHANGE, values)

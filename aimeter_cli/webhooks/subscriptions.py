@@ -21,6 +21,7 @@ from aimeter_cli.domain.stripe_payloads import (
     read_subscription,
 )
 from aimeter_cli.domain.stripe_state import end_of, state_columns
+from aimeter_cli.domain.subscription import PlanChange, plan_at
 from aimeter_cli.webhooks.grace_rows import grace_columns, grace_of, store_grace
 from aimeter_cli.webhooks.handling import Handling, Row, reread
 from aimeter_cli.webhooks.invoices import failure_times, has_ended
@@ -79,7 +80,9 @@ def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
         started_at=row["started_at"],
         our_prices=handling.prices.prices_of(plan),
     )
-    columns |= {"plan_id": plan, "stripe_updated_at": at}
+    columns |= {"stripe_updated_at": at}
+    if plan != _own_plan(row, at):
+        columns |= {"plan_id": plan, "next_plan_id": None, "plan_changes_at": None}
     columns["paused_at"] = (row["paused_at"] or at) if stripe.is_paused else None
     if stripe.is_terminal:
         if has_ended(row):  # it was ended here before: that time stays
@@ -92,9 +95,9 @@ def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
         if has_ended(row):
             columns["is_live"] = True
     after = handling.change(row, columns)
-    if plan != row["plan_id"]:
-        plans = {"previous_plan": handling.slug(row["plan_id"]), "plan": handling.slug(plan)}
-        handling.emit(EventName.PLAN_CHANGED, row, plans)
+    if plan != (previous := _own_plan(row, at)):
+        plans = {"previous_plan": handling.slug(previous), "plan": handling.slug(plan)}
+        handling.emit(EventName.PLAN_CHANGED, row, plans | {"effective_at": iso(at)})
     return after
 
 
@@ -118,7 +121,8 @@ def _ends_as_stripe_said(handling: Handling, row: Row) -> bool:
     """Whether ``ends_at`` is an end that Stripe announced, and not one that an operator set."""
     for event in _last_applied(handling, row):
         stripe = read_subscription(event.object)
-        period = stripe.period(handling.prices.prices_of(row["plan_id"]))
+        plan = _own_plan(row, event.created)
+        period = stripe.period(handling.prices.prices_of(plan))
         end = end_of(stripe, period, event.created)
         if not stripe.is_terminal and end and max(end, row["started_at"]) == row["ends_at"]:
             return True
@@ -137,7 +141,7 @@ def _last_applied(handling: Handling, row: Row) -> list[StripeEvent]:
 
 def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription) -> int:
     """The plan that the prices mean; ours as it is, with a notice, where they do not tell."""
-    current: int = row["plan_id"]
+    current = _own_plan(row, handling.event.created)
     plans = {handling.prices.plans[p] for p in stripe.prices if p in handling.prices.plans}
     if len(plans) == 1:
         return plans.pop()
@@ -147,6 +151,11 @@ def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription) -> int:
     elif not plans and stripe.prices:
         handling.notices.append(f"no plan has the price {', '.join(stripe.prices)}: plan kept")
     return current
+
+
+def _own_plan(row: Row, moment: datetime) -> int:
+    """The plan of ``moment`` as we know it."""
+    return plan_at(PlanChange(row["plan_id"], row["next_plan_id"], row["plan_changes_at"]), moment)
 
 
 def _recover(handling: Handling, row: Row) -> None:

@@ -1,4 +1,4 @@
-"""Figures: ratios of paired measurements, their goals, and how they are told."""
+"""Figures: ratios (or differences) of paired measurements, their goals, how they are told."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from aimeter_cli.render.plain import plain_table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``ours`` and ``bare`` are medians in ``unit``; ``ratio`` is the median of the pairs'."""
+    """``ours`` and ``bare`` are medians in ``unit``; ``value`` is the median over the pairs of
+    their ratio or, in ``unit``, of their difference."""
 
     name: str
-    ratio: float
+    value: float
     goal: float
     better: Literal["less", "more"]
     ours: float
@@ -30,7 +31,7 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        return self.ratio <= self.goal if self.better == "less" else self.ratio >= self.goal
+        return self.value <= self.goal if self.better == "less" else self.value >= self.goal
 
 
 def alternate(
@@ -52,12 +53,13 @@ def timed(action: Callable[[], object]) -> float:
 
 def paired(
     name: str, ours: Sequence[float], bare: Sequence[float], *, unit: str, goal: float,
-    better: Literal["less", "more"], note: str = "",
+    better: Literal["less", "more"], by: Literal["ratio", "difference"] = "ratio", note: str = "",
 ) -> Figure:  # fmt: skip
     """The figure of two series that were measured in turn."""
-    ratio = median(a / b for a, b in zip(ours, bare, strict=True))
+    pairs = zip(ours, bare, strict=True)
+    value = median(a / b if by == "ratio" else a - b for a, b in pairs)
     return Figure(
-        name, round(ratio, 3), goal, better, round(median(ours), 4), round(median(bare), 4), unit,
+        name, round(value, 3), goal, better, round(median(ours), 4), round(median(bare), 4), unit,
         len(ours), note,
     )  # fmt: skip
 
@@ -85,7 +87,7 @@ _FIGURE = Noun(
     "figure",
     (
         Column("name", header="Figure"),
-        Column("ratio", get=lambda figure: f"{figure.ratio:.2f}"),
+        Column("value", get=lambda figure: f"{figure.value:.2f}"),
         Column("goal", get=_goal),
         Column("met", get=lambda figure: "yes" if figure.is_met else "NO"),
         Column("ours", get=lambda figure: _number(figure.ours)),

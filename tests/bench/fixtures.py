@@ -49,7 +49,7 @@ class Template:
         file.unlink(missing_ok=True)
         database = Database(f"sqlite:///{file}")
         upgrade(database)
-        _people(database, subscribers, token_limit)
+        add_people(database, subscribers, token_limit)
         _finish(database)
 
     def copy(self, to: Path) -> Path:
@@ -57,6 +57,32 @@ class Template:
         for old in (to, to.with_name(f"{to.name}-wal"), to.with_name(f"{to.name}-shm")):
             old.unlink(missing_ok=True)
         return Path(shutil.copy(self.file, to))
+
+
+def add_people(database: Database, count: int, token_limit: int) -> None:
+    """One plan, and so many billables on it, each with a counter of the month."""
+    terms: dict[str, Any] = {
+        "currency": "usd", "token_limit": token_limit, "overage_behavior": "charge",
+        "overage_price_per_1k_tokens": Decimal("0.02"),
+    }  # fmt: skip
+    made: dict[str, Any] = {"created_at": START, "updated_at": START}
+    with database.write() as session:
+        session.add(Plan(id=1, slug="pro", name="Pro", **terms, **made))
+        session.flush()
+        for n in range(1, count + 1):
+            session.add(Billable(id=n, type="user", external_id=str(n), created_at=START))
+            session.flush()
+            session.add(
+                Subscription(
+                    id=n, billable_id=n, plan_id=1, started_at=START, period_anchor=START, **made
+                )
+            )
+            session.add(
+                UsageCounter(
+                    id=n, billable_id=n, plan_id=1, period_start=START, period_end=END,
+                    overage_markup=Decimal(1), **terms,
+                )
+            )  # fmt: skip
 
 
 def add_overages(
@@ -81,13 +107,13 @@ def add_overages(
     _finish(database)
 
 
-def write_usage(file: Path, *, lines: int, subscribers: int) -> None:
-    """Calls of a month in the order of their time; each has a key, none a cost."""
+def write_usage(file: Path, *, lines: int, subscribers: int, has_keys: bool = True) -> None:
+    """Calls of a month in the order of their time, none with a cost."""
     dice = random.Random(7)
     models = [(provider, model) for provider, found in PRICES.items() for model in found]
-    moments = sorted(dice.random() * (END - START).total_seconds() for _ in range(lines))
+    step = (END - START).total_seconds() / lines
     with file.open("w", encoding="utf-8") as out:
-        for number, moment in enumerate(moments):
+        for number in range(lines):
             provider, model = dice.choice(models)
             call: dict[str, Any] = {
                 "billable": f"user:{dice.randint(1, subscribers)}",
@@ -98,37 +124,13 @@ def write_usage(file: Path, *, lines: int, subscribers: int) -> None:
                 "cached_input_tokens": dice.choice((0, 0, 500)),
                 "output_tokens": dice.randint(1, 1200),
                 "idempotency_key": f"req-{number:09d}-{dice.getrandbits(32):08x}",
-                "occurred_at": (START + timedelta(seconds=moment)).isoformat(
+                "occurred_at": (START + timedelta(seconds=number * step)).isoformat(
                     timespec="milliseconds"
                 ),
             }
+            if not has_keys:
+                del call["idempotency_key"]
             out.write(json.dumps(call) + "\n")
-
-
-def _people(database: Database, count: int, token_limit: int) -> None:
-    """One plan, and so many billables on it, each with a counter of the month."""
-    terms: dict[str, Any] = {
-        "currency": "usd", "token_limit": token_limit, "overage_behavior": "charge",
-        "overage_price_per_1k_tokens": Decimal("0.02"),
-    }  # fmt: skip
-    made: dict[str, Any] = {"created_at": START, "updated_at": START}
-    with database.write() as session:
-        session.add(Plan(id=1, slug="pro", name="Pro", **terms, **made))
-        session.flush()
-        for n in range(1, count + 1):
-            session.add(Billable(id=n, type="user", external_id=str(n), created_at=START))
-            session.flush()
-            session.add(
-                Subscription(
-                    id=n, billable_id=n, plan_id=1, started_at=START, period_anchor=START, **made
-                )
-            )
-            session.add(
-                UsageCounter(
-                    id=n, billable_id=n, plan_id=1, period_start=START, period_end=END,
-                    overage_markup=Decimal(1), **terms,
-                )
-            )  # fmt: skip
 
 
 def _finish(database: Database) -> None:

@@ -45,7 +45,7 @@ def import_file(folder: Path) -> Figure:
     same = _sums(folder / "import-ours.db") == _sums(folder / "import-bare.db")
     note = "same counters" if same else "COUNTERS DIFFER"
     return paired(
-        "usage import : raw sqlite3", found, other, unit="lines/s", goal=0.5, better="more",
+        "usage import : raw sqlite3", found, other, unit="lines/s", goal=0.6, better="more",
         note=note,
     )  # fmt: skip
 

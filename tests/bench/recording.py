@@ -22,7 +22,8 @@ def record_one(folder: Path) -> Figure:
     """``Recorder.record_one`` a second to raw sqlite3 doing the same insert and counter update."""
     template = Template(folder / "record.db", subscribers=10, token_limit=10**9)
     database = Database(f"sqlite:///{template.copy(folder / 'record-ours.db')}")
-    raw = bare_import.connect(str(template.copy(folder / "record-bare.db")))
+    bare_file = bare_import.Sqlite(str(template.copy(folder / "record-bare.db")))
+    raw, price_id = bare_file.db, bare_import.add_price(bare_file, "openai", "gpt-4o-mini")
     recorder = Recorder(database, Settings(), price_book(PRICES, "usd"))
     turns = {"ours": 0, "raw": 0}
 
@@ -42,7 +43,7 @@ def record_one(folder: Path) -> Figure:
 
         def run() -> None:
             for call in calls:
-                counts, row = _raw_row(call)
+                counts, row = _raw_row(call, price_id)
                 raw.execute("BEGIN IMMEDIATE")
                 raw.execute(bare_import.INSERT, row)
                 raw.execute(bare_import.UPDATE, counts)
@@ -57,7 +58,6 @@ def record_one(folder: Path) -> Figure:
         raw.close()
     return paired(
         "record_one : raw sqlite3", found, other, unit="calls/s", goal=0.25, better="more",
-        note="for information",
     )  # fmt: skip
 
 
@@ -73,14 +73,17 @@ def _call(turn: int, number: int) -> dict[str, object]:
     }
 
 
-def _raw_row(call: Mapping[str, object]) -> tuple[tuple[int, int, int], tuple[object, ...]]:
+def _raw_row(
+    call: Mapping[str, object], price_id: int
+) -> tuple[tuple[int, int, int], tuple[object, ...]]:
     """The parameters of the update and of the insert."""
     given, made = int(str(call["input_tokens"])), int(str(call["output_tokens"]))
     person = int(str(call["billable"])[5:])
     cost = given * 150 + made * 600
     now = bare_import.stored(START)
     row = (
-        call["idempotency_key"], "0" * 32, person, person, person, call["provider"], call["model"],
-        None, given, 0, 0, made, 0, cost, cost, now, now,
+        call["idempotency_key"], "0" * 32, person, person, person, None, call["provider"],
+        call["model"], None, given, 0, 0, made, 0, cost, "usd", cost, None, 0, "priced", now, now,
+        None, price_id,
     )  # fmt: skip
     return (given + made, cost, person), row

@@ -23,7 +23,12 @@ def test_measurements_alternate_after_an_unmeasured_turn_of_each() -> None:
 
 def test_the_ratio_is_the_median_of_the_pairs_ratios() -> None:
     figure = paired("x", [2, 9, 4], [1, 3, 4], unit="s", goal=1.3, better="less")
-    assert (figure.ratio, figure.ours, figure.bare) == (2, 4, 3)
+    assert (figure.value, figure.ours, figure.bare) == (2, 4, 3)
+
+
+def test_a_difference_is_told_in_the_unit_of_both() -> None:
+    added = paired("x", [2.5, 9, 4], [1, 3, 4], unit="ms", goal=1, better="less", by="difference")
+    assert (added.value, added.unit, added.is_met) == (1.5, "ms", False)
 
 
 def test_a_goal_is_met_from_its_own_side() -> None:
@@ -37,4 +42,4 @@ def test_a_missed_goal_stands_out_in_the_table_and_the_file(tmp_path: Path) -> N
     assert "NO" in table([slow])
     write([slow], tmp_path / "results.json")
     [found] = json.loads((tmp_path / "results.json").read_text())
-    assert (found["name"], found["ratio"], found["is_met"]) == ("x", 1.5, False)
+    assert (found["name"], found["value"], found["is_met"]) == ("x", 1.5, False)

@@ -11,7 +11,8 @@ from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.billing.stripe import StripeDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import ConfigurationError
-from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.services.sync.plan import Options
+from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
 from tests.billing.ledger_driver import LedgerDriver

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
+from aimeter_cli.domain.pricing import NO_PRICES
 from aimeter_cli.domain.usage import UsageLine, usage_line
 from aimeter_cli.errors import Conflict
 from aimeter_cli.services.overages import by_hand
@@ -22,7 +23,7 @@ Actor = Callable[[World, list[Person], Random, threading.Event], int]
 
 def recorder(world: World, persons: list[Person], rnd: Random, done: threading.Event) -> int:
     """The application: records usages, a few at a time, and some of them twice."""
-    recorder, count = Recorder(world.database, world.settings, {}), 0
+    recorder, count = Recorder(world.database, world.settings, NO_PRICES), 0
     lines = enumerate(usages(rnd, persons))
     while not done.wait(rnd.random() * 0.1):
         some = [_line(*next(lines)) for _ in range(rnd.randint(1, 12))]

@@ -11,7 +11,8 @@ from random import Random
 
 from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.db.engine import Database
-from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.services.sync.plan import Options
+from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.signals import StopFlag
 from tests.chaos.scenario import COMMAND_LEASE, RATE, TIMEOUT, settings
 from tests.support.world import NOW

@@ -124,8 +124,8 @@ def test_an_explanation_is_one_document(cli: Cli, charged: SandboxControl) -> No
     found = cli("overages", "explain", 1, "--format", "json").json
     assert list(found) == [
         "id", "in_words", "next_step", "overage", "terms", "totals", "charges", "usages",
-        "older_usages", "conversion", "rounding", "item", "final_invoice", "attempts",
-        "attempts_in_all",
+        "older_usages", "pruned_days", "conversion", "rounding", "item", "final_invoice",
+        "attempts", "attempts_in_all",
     ]  # fmt: skip
     [item] = charged.items()
     [usage] = found["usages"]

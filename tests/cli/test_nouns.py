@@ -49,6 +49,8 @@ SUBSCRIPTION_JSON: dict[str, Any] = {
     "stripe_customer_id": "cus_1",
     "stripe_subscription_id": None,
     "meta": {"k": "v"},
+    "next_plan": None,
+    "plan_changes_at": None,
 }
 
 
@@ -167,6 +169,7 @@ def test_a_billable_is_made_listed_and_changed(cli: Cli) -> None:
         "currency": None,
         "stripe_customer_id": None,
         "created_at": "2026-11-15T12:00:00Z",
+        "anonymized_at": None,
     }
     assert made.json == expected
     changed = cli("billables", "update", "user:42", "--currency", "EUR", "--format", "json")

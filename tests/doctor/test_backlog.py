@@ -33,10 +33,10 @@ def test_usages_without_price_or_rate_are_named_with_what_to_type(cli: Cli) -> N
         "--started-at", "2026-11-01", *NOW)  # fmt: skip
     record(cli)
     record(cli, "--cost", "10", "--currency", "gbp")
-    rest = "These are counted, not charged by cost."
+    rest = "Until then not charged by cost."
     assert usages(cli) == [
         ("warning", "1 in gbp without a rate into usd: openai new",
-         f"aimeter rates set gbp usd RATE for those to come. {rest}"),
+         f"aimeter rates set gbp usd RATE, then aimeter usage reprice. {rest}"),
         ("warning", "1 without a price: openai new",
-         f'Add a price under [prices.openai."new"] for those to come. {rest}'),
+         f'Add a price under [prices.openai."new"], then aimeter usage reprice. {rest}'),
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +10,18 @@ import pytest
 from aimeter_cli.domain.pricing import ModelPrice, price_book
 from aimeter_cli.errors import InvalidInput
 
+NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
 MINI = {"input_per_1m": "0.15", "cached_input_per_1m": "0.075", "output_per_1m": "0.60"}
 
 
 def _price(entry: dict[str, Any]) -> ModelPrice:
-    return price_book({"openai": {"mini": entry}}, "usd")["openai", "mini"]
+    found = _find({"openai": {"mini": entry}}, NOW)
+    assert found is not None
+    return found
+
+
+def _find(tables: dict[str, Any], at: datetime) -> ModelPrice | None:
+    return price_book(tables, "usd").find("openai", "mini", (1, 0, 0, 0, 0), at)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,40 @@ def test_a_price_may_have_a_currency_of_its_own() -> None:
     assert _price(MINI).currency == "usd"
 
 
+DATED = [
+    {"input_per_1m": "3", "from": date(2026, 11, 1)},
+    {"input_per_1m": "1"},
+    {"input_per_1m": "2", "from": "2026-06-01T02:00:00+02:00"},
+]
+
+
+@pytest.mark.parametrize(
+    ("at", "price"),
+    [
+        ("2020-01-01T00:00:00+00:00", 1),
+        ("2026-05-31T23:59:59.999999+00:00", 1),
+        ("2026-06-01T00:00:00+00:00", 2),
+        ("2026-10-31T23:59:59.999999+00:00", 2),
+        ("2026-11-01T00:00:00+00:00", 3),
+    ],
+)
+def test_the_price_is_that_of_the_time_of_the_usage(at: str, price: int) -> None:
+    found = _find({"openai": {"mini": DATED}}, datetime.fromisoformat(at))
+    assert found is not None
+    assert found.per_1m[0] == price * 10**9
+
+
+def test_before_its_first_time_a_model_has_no_price() -> None:
+    tables = {"openai": {"mini": {"input_per_1m": "1", "from": "2026-11-15"}}}
+    assert _find(tables, NOW) is not None
+    assert _find(tables, NOW - timedelta(days=1)) is None
+
+
+def test_a_listed_price_says_since_when_it_holds() -> None:
+    [entry] = price_book({"openai": {"mini": DATED}}, "usd").entries(NOW)
+    assert (entry.since, entry.price.per_1m[0]) == (datetime(2026, 11, 1, tzinfo=UTC), 3 * 10**9)
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
@@ -54,13 +96,30 @@ def test_a_price_may_have_a_currency_of_its_own() -> None:
             {"openai": {"m": {"input": "1"}}},
             (
                 "prices.openai.\"m\": unknown key 'input': expected input_per_1m, "
-                "cached_input_per_1m, cache_write_per_1m, output_per_1m, reasoning_per_1m, currency"
+                "cached_input_per_1m, cache_write_per_1m, output_per_1m, reasoning_per_1m, "
+                "currency, from"
             ),
         ),
         (
             {"openai": {"m": {"input_per_1m": "-1"}}},
             'prices.openai."m".input_per_1m: a price cannot be negative',
         ),
+        (
+            {"openai": {"m": {"from": 2026}}},
+            'prices.openai."m".from: expected a date such as 2026-01-01, got 2026',
+        ),
+        (
+            {"openai": {"m": {"from": datetime(2026, 1, 1, 12)}}},  # noqa: DTZ001 - as TOML has it
+            (
+                "prices.openai.\"m\".from: '2026-01-01T12:00:00' has no UTC offset: "
+                "add Z or, say, +02:00"
+            ),
+        ),
+        (
+            {"openai": {"m": [{"from": "2026-01-01"}, {"from": date(2026, 1, 1)}]}},
+            'prices.openai."m": there are two prices from 2026-01-01T00:00:00Z',
+        ),
+        ({"openai": {"m": [{}, {}]}}, 'prices.openai."m": there are two prices without from'),
         (
             {"openai": {"m": {"input_per_1m": True}}},
             "prices.openai.\"m\".input_per_1m: expected a decimal such as '0.15', got True",

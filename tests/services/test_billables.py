@@ -37,6 +37,7 @@ def test_a_billable_is_made_and_shown(any_database: Database, clock: Clock) -> N
         "currency": "eur",
         "stripe_customer_id": "cus_1",
         "created_at": clock(),
+        "anonymized_at": None,
     }
 
 

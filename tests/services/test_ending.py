@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.services.subscriptions.ending import cancel_subscription, expire_subscriptions
@@ -92,7 +93,8 @@ def test_what_is_over_cannot_be_cancelled(database: Database, clock: Clock) -> N
 
 def test_grace_that_ran_out_expires_once(any_database: Database, clock: Clock) -> None:
     a_plan(any_database, clock())
-    number = a_subscription(any_database, clock()).subscription.id
+    made = a_subscription(any_database, clock()).subscription
+    number = made.id
     change(any_database, number, grace_period_ends_at=day(7), grace_invoice_id="in_1")
     assert expire_subscriptions(any_database, now=day(6)) == []
     rehearsed = expire_subscriptions(any_database, now=day(8), dry_run=True)
@@ -108,7 +110,8 @@ def test_grace_that_ran_out_expires_once(any_database: Database, clock: Clock) -
             "SubscriptionExpired",
             (
                 f'{{"expired_at": "2026-11-22T12:00:00Z", "invoice_id": "in_1", '
-                f'"subscription_id": {number}}}'
+                f'"plan_id": {made.plan_id}, "started_at": "{iso(made.started_at)}", '
+                f'"stripe_subscription_id": null, "subscription_id": {number}}}'
             ),
         )
     ]

@@ -27,8 +27,8 @@ from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.services import installation, jobs
 from aimeter_cli.services.sync import run as sync_run
 from aimeter_cli.services.sync.job import run_job
+from aimeter_cli.services.sync.plan import Options
 from aimeter_cli.services.sync.report import Report
-from aimeter_cli.services.sync.run import Options
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
 from tests.support.world import NOW, World, sandbox_settings

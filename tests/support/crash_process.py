@@ -31,7 +31,8 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.services.sync import engine, run, settle
 from aimeter_cli.services.sync.finals import settle as finals_settle
 from aimeter_cli.services.sync.finals import work
-from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.services.sync.plan import Options
+from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.signals import StopFlag
 from tests.support.world import World, sandbox_settings
 

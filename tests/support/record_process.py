@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.pricing import NO_PRICES
 from aimeter_cli.domain.usage import usage_line
 from aimeter_cli.services.recording.record import Recorder
 from aimeter_cli.settings.table import Settings
@@ -16,7 +17,7 @@ from tests.support.world import NOW
 
 def main(database_url: str, number: str) -> None:
     database = Database(database_url)
-    recorder = Recorder(database, Settings(), {})
+    recorder = Recorder(database, Settings(), NO_PRICES)
     mine = [f"{number}-{n}" for n in range(40)]
     theirs = [f"{(int(number) + 1) % 8}-{n}" for n in range(0, 40, 4)]
     for key in (*mine[:20], *theirs, *mine[20:]):

@@ -11,7 +11,8 @@ import time
 
 from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.db.engine import Database
-from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.services.sync.plan import Options
+from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.signals import StopFlag
 from tests.support.world import NOW, sandbox_settings
 

@@ -14,6 +14,7 @@ from sqlmodel import select
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.billing.registry import make_driver
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.pricing import NO_PRICES
 from aimeter_cli.domain.usage import usage_line
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.final_invoices import FinalInvoice
@@ -24,8 +25,9 @@ from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.services.recording.batch import Recorded
 from aimeter_cli.services.recording.record import Recorder
+from aimeter_cli.services.sync.plan import Options
 from aimeter_cli.services.sync.report import Report
-from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
 
@@ -122,7 +124,7 @@ class World:
             "cost": "0", "idempotency_key": uuid4().hex,
         }  # fmt: skip
         line = usage_line(given | fields, now=self.now)
-        return Recorder(self.database, self.settings, {}).record_one(line, now=self.now)
+        return Recorder(self.database, self.settings, NO_PRICES).record_one(line, now=self.now)
 
     def sync(self, *, retry_now: bool = True, **options: Any) -> Report:
         """One run, in this process; back-off is not waited for unless told so."""
@@ -180,4 +182,4 @@ class World:
             session.connection().execute(text(statement), values)
 
 
-__all__ = ["NOW", "START", "World", "sandbox_settings"]
+__all__ = ["NOW", "NO_PRICES", "START", "World", "sandbox_settings"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.subscription import status
 from tests.webhooks.conftest import NOW, World
 from tests.webhooks.payloads import (
@@ -169,6 +170,8 @@ def test_without_grace_a_failure_expires_at_once_and_tells_it_once(world: World)
         "subscription_id": row.id,
         "stripe_subscription_id": SUBSCRIPTION,
         "stripe_event_id": failure()["id"],
+        "plan_id": row.plan_id,
+        "started_at": iso(row.started_at),
         "expired_at": "2026-12-01T01:00:00Z",
         "reason": "payment_failed",
         "invoice_id": "in_Nov1",

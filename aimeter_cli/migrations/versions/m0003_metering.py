@@ -212,6 +212,8 @@ def _events() -> None:
     )
     _partial_index("ix_delivery_due", "ai_event_deliveries", "not_before",
                    where="status = 'pending'")  # fmt: skip
+    _partial_index("ix_delivery_failed", "ai_event_deliveries", "event_id",
+                   where="status = 'failed'")  # fmt: skip
 
 
 def _id() -> sa.Column[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, TIME, Column, Noun
+from aimeter_cli.render.noun import COUNT, FLAG, TIME, Column, Noun
 
 BILLABLE = Noun(
     "billable",
@@ -14,5 +14,19 @@ BILLABLE = Noun(
         Column("currency"),
         Column("stripe_customer_id", header="Stripe customer"),
         Column("created_at", TIME, header="Created"),
+        Column("anonymized_at", TIME, table=False),
+    ),
+)
+ANONYMIZED = Noun(
+    "anonymised billable",
+    (
+        Column("billable"),
+        Column("is_new", FLAG, header="Anonymised now"),
+        Column("anonymized_at", TIME),
+        Column("stripe_customer_id", header="Stripe customer"),
+        Column("usages", COUNT, header="Usages cleared"),
+        Column("webhook_events", COUNT, header="Payloads removed"),
+        Column("domain_events", COUNT, header="Events rewritten"),
+        Column("sync_attempts", COUNT, header="Requests rewritten"),
     ),
 )

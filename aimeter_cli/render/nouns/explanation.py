@@ -98,6 +98,16 @@ OLDER = Noun(
     "older usages",
     (Column("count", COUNT), Column("tokens", COUNT), Column("charge", MONEY), Column("currency")),
 )
+PRUNED_DAY = Noun(
+    "pruned day",
+    (
+        Column("day"),
+        Column("requests", COUNT),
+        Column("tokens", COUNT),
+        Column("charge", MONEY),
+        Column("currency", table=False),
+    ),
+)
 CONVERSION = Noun(
     "conversion",
     (
@@ -195,6 +205,7 @@ EXPLANATION = Noun(
         Column("charges", ROWS, of=CHARGE),
         Column("usages", ROWS, of=USAGE_LINE),
         Column("older_usages", MAP, get=_object(OLDER, "older_usages")),
+        Column("pruned_days", ROWS, of=PRUNED_DAY),
         Column("conversion", MAP, get=_object(CONVERSION, "conversion")),
         Column("rounding", MAP, get=_object(ROUNDING, "rounding")),
         Column("item", MAP, get=_object(ITEM, "item")),
@@ -215,6 +226,12 @@ def page(found: Explanation) -> Iterator[Section]:
     yield Section(
         "Usages that this overage charges", noun=USAGE_LINE, rows=found.usages, footer=_older(found)
     )
+    if found.pruned_days:
+        yield Section(
+            "Usages that it charged and that were pruned: their sums by day, in UTC",
+            noun=PRUNED_DAY,
+            rows=found.pruned_days,
+        )
     yield _conversion(found)
     if found.item is None or found.rounding is None:
         yield Section("Invoice item", ("none",))

@@ -27,5 +27,7 @@ SUBSCRIPTION = Noun(
         Column("stripe_customer_id", get="billable.stripe_customer_id", header="Customer"),
         _fact("stripe_subscription_id", "text", header="Subscription", table=True),
         _fact("meta", MAP),
+        Column("next_plan", header="Next plan", table=False),
+        Column("plan_changes_at", TIME, header="Plan changes", table=False),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from sqlalchemy import RowMapping
@@ -29,7 +29,7 @@ def overages(session: Session, billable_id: int | None) -> Iterator[Difference]:
 def charges(session: Session, billable_id: int | None) -> Iterator[Difference]:
     """A usage that charges has an overage, of its own counter."""
     for row in repo.stray_charges(session, billable_id):
-        record, currency = f"usage {row['id']}", row["currency"]
+        record, currency = f"{row['record']} {row['id']}", row["currency"]
         if row["overage_id"] is None:
             yield Difference.of_money(
                 "charges", row["billable"], record,
@@ -46,7 +46,7 @@ def counters(session: Session, billable_id: int | None) -> Iterator[Difference]:
     """A counter is the sum of its usages, and they charge what its terms make of that sum."""
     for row in repo.counters(session, billable_id):
         terms, totals = _terms(row), _totals(row)
-        yield from _totals_that_differ(row, totals)
+        yield from _differing(row, totals._asdict())
         due = charge(terms, totals) if terms.behavior == "charge" else 0
         if due != row["charged"]:
             yield Difference.of_money(
@@ -56,21 +56,43 @@ def counters(session: Session, billable_id: int | None) -> Iterator[Difference]:
             )  # fmt: skip
 
 
-def _totals_that_differ(row: RowMapping, totals: Totals) -> Iterator[Difference]:
+def adjusted(session: Session, billable_id: int | None) -> Iterator[Difference]:
+    """A counter of usages that were repriced, pruned or counted under other limits is their sum,
+    and their charges are its overages'."""
+    for row in repo.adjusted_counters(session, billable_id):
+        expected = {name: row[f"used_{name}"] for name in ("tokens", "requests", "cost")}
+        yield from _differing(row, expected)
+        if row["charged"] != row["overages"]:
+            yield Difference.of_money(
+                "charges", row["billable"], f"counter {row['id']}",
+                ("its usages charge", "its overages come to"), (row["charged"], row["overages"]),
+                row["currency"], f"aimeter overages list --billable {row['billable']}",
+            )  # fmt: skip
+
+
+def adjustments(session: Session, billable_id: int | None) -> Iterator[Difference]:
+    """What was priced later has one adjustment, which tells its cost."""
+    for row in repo.amiss_usages(session, billable_id):
+        detail = row["problem"].format_map(row)
+        hint = f"aimeter usage list --billable {row['billable']}"
+        yield Difference("usages", row["billable"], f"usage {row['id']}", detail, hint)
+
+
+def _differing(row: RowMapping, expected: Mapping[str, int]) -> Iterator[Difference]:
     record, hint = f"counter {row['id']}", f"aimeter usage list --billable {row['billable']}"
-    for name, expected in totals._asdict().items():
+    for name, used in expected.items():
         found = row[name]
-        if found == expected:
+        if found == used:
             continue
         told = name.replace("_", " ")
         if name in MONEY_TOTALS:
             yield Difference.of_money(
                 "counters", row["billable"], record,
-                (f"{told}: its usages come to", "it counts"), (expected, found),
+                (f"{told}: its usages come to", "it counts"), (used, found),
                 row["currency"], hint,
             )  # fmt: skip
         else:
-            detail = f"{told}: its usages come to {expected:,}, it counts {found:,}"
+            detail = f"{told}: its usages come to {used:,}, it counts {found:,}"
             yield Difference("counters", row["billable"], record, detail, hint)
 
 

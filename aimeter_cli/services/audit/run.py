@@ -20,6 +20,7 @@ from aimeter_cli.services.audit import (
     notes,
     remote,
     structure,
+    wallets,
 )
 from aimeter_cli.services.audit.balance import Balance
 from aimeter_cli.services.audit.difference import Difference
@@ -29,6 +30,8 @@ Check = Callable[[Session, int | None], Iterator[Difference]]
 
 CHECKS: tuple[Check, ...] = (
     metering.counters,
+    metering.adjusted,
+    metering.adjustments,
     metering.charges,
     metering.overages,
     conversion.conversions,
@@ -36,6 +39,9 @@ CHECKS: tuple[Check, ...] = (
     items.attempts,
     structure.statuses,
     structure.carry,
+    wallets.wallets,
+    wallets.ledgers,
+    wallets.paid_usages,
 )
 MOST = 100
 """Differences of one check that are shown."""

@@ -30,6 +30,7 @@ from aimeter_cli.services.overages.explanation import (
     OlderUsages,
     PeriodTotals,
     PinnedTerms,
+    PrunedDay,
     Rounding,
     UsageLine,
 )
@@ -57,6 +58,9 @@ def explain(database: Database, overage_id: int, *, usages: int = 50) -> Explana
             _charges(counter),
             tuple(UsageLine(usage, counter.currency) for usage in shown),
             _older(repo.usage_sum(session, overage_id), shown, counter.currency),
+            tuple(
+                PrunedDay(*day, counter.currency) for day in repo.pruned_days(session, overage_id)
+            ),
             _conversion(overage),
         )
         if overage.item_id is not None:

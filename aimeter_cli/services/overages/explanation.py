@@ -80,6 +80,17 @@ class OlderUsages:
 
 
 @dataclass(frozen=True, slots=True)
+class PrunedDay:
+    """The sums of those usages of a day (UTC) that were pruned."""
+
+    day: str
+    requests: int
+    tokens: int
+    charge: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Converted:
     """``amount`` in ``currency`` is ``charge_amount`` in ``charge_currency``.
 
@@ -112,7 +123,8 @@ class Rounding:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything about one overage. ``usages`` are the newest, ``older_usages`` the rest of them;
+    """Everything about one overage. ``usages`` are the newest, ``older_usages`` the rest of them,
+    ``pruned_days`` what is left of those that were pruned;
     ``attempts`` the first that put it on its item, of ``attempts_in_all``."""
 
     in_words: str
@@ -123,6 +135,7 @@ class Explanation:
     charges: tuple[ChargeLine, ...]
     usages: tuple[UsageLine, ...]
     older_usages: OlderUsages
+    pruned_days: tuple[PrunedDay, ...]
     conversion: Converted | None
     rounding: Rounding | None = None
     item: InvoiceItem | None = None

@@ -26,19 +26,25 @@ _NEXT = {
     "failed": "mend the cause, then aimeter overages retry {id}",
     "needs_rate": "aimeter rates set {currency} {billed_in} RATE",
 }
+_ADJUSTED = (
+    "Usages of its period were counted under a limit override, repriced or pruned: each keeps what "
+    "it was charged, and the terms alone do not make up their sum."
+)
 _NO_CUSTOMER = "aimeter subscriptions set-stripe-ids {ref} --customer cus_…"
 
 
 def in_words(
     overage: Overage, ref: str, plan: str, counter: UsageCounter, item: InvoiceItem | None
 ) -> str:
-    """Two sentences: what it is, and where it stands."""
+    """What it is, and where it stands."""
     amount = Money(overage.amount, overage.currency)
     trial = " in its trial" if counter.is_trial else ""
     what = (
         f"Overage {overage.id} is {amount} of {ref} beyond the plan {plan}{trial}, "
         f"{overage.period_start:%Y-%m-%d} to {overage.period_end:%Y-%m-%d}."
     )
+    if counter.is_adjusted:
+        what += f" {_ADJUSTED}"
     return f"{what} {_where(overage, item)}"
 
 

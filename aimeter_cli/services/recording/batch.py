@@ -8,30 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import RowMapping
 from sqlmodel import Session
 
-from aimeter_cli.domain.events import EventName
-from aimeter_cli.domain.money import from_nanos, in_range, to_nanos
+from aimeter_cli.domain.money import from_nanos, in_range
 from aimeter_cli.domain.periods import iso
-from aimeter_cli.domain.pricing import PriceBook
-from aimeter_cli.domain.quota import Terms, Totals, charge
+from aimeter_cli.domain.pricing import ModelPrice, PriceBook
 from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.usage import UsageLine
-from aimeter_cli.errors import InvalidInput
+from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.repositories import usages as repo
-from aimeter_cli.repositories.outbox import emit
+from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.prices import PriceKey, keep_prices
 from aimeter_cli.repositories.usages import CounterKey
+from aimeter_cli.services.credits.holds import close_hold
+from aimeter_cli.services.credits.paying import pay_unpaid
 from aimeter_cli.services.exchange import Exchange
 from aimeter_cli.services.recording.accounts import Account, Accounts
+from aimeter_cli.services.recording.counting import LockedCounter
+from aimeter_cli.services.recording.limits import tell_limits
+from aimeter_cli.services.recording.telling import tell_usages
+from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change
 from aimeter_cli.settings.table import Settings
+
+_FRESH = timedelta(days=1)
+"""Nothing younger is ever pruned."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Recorded(NamedTuple):
-    """What became of a line. Money in nanos of the plan's currency.
+    """What became of a line. ``charge`` in nanos of the plan's currency, ``cost`` of its own.
 
     ``is_new`` False: its key was there already, nothing has changed. ``conflict``: it was there
     with other content. ``refusal``: why it cannot be recorded at all.
@@ -46,50 +56,22 @@ class Recorded(NamedTuple):
     beyond_limit: bool = False
     tokens_left: int | None = None
     refusal: str | None = None
+    cost: int | None = None
+    currency: str | None = None
+
+    def raise_if_refused(self) -> None:
+        """Raises InvalidInput for a refusal, Conflict for a key used for another usage."""
+        if self.refusal is not None:
+            raise InvalidInput(self.refusal)
+        if self.conflict:
+            raise Conflict(
+                f"idempotency key {self.key!r} was used for another usage",
+                hint="Send the same usage again unchanged, or choose a new key.",
+            )
 
 
 @dataclass(slots=True)
-class _Counter:
-    """A locked counter while a batch is added to it. ``due``: the charge of its totals."""
-
-    row: RowMapping
-    id: int
-    currency: str
-    terms: Terms
-    totals: Totals
-    before: Totals
-    due: int
-
-    @classmethod
-    def of(cls, row: RowMapping) -> _Counter:
-        cost_limit, price = row["cost_limit"], row["overage_price_per_1k_tokens"]
-        terms = Terms(
-            row["token_limit"],
-            None if cost_limit is None else to_nanos(cost_limit),
-            row["request_limit"],
-            None if price is None else to_nanos(price),
-            row["overage_markup"],
-            row["overage_behavior"],
-        )
-        totals = Totals(
-            row["tokens"],
-            row["requests"],
-            to_nanos(row["cost"]),
-            to_nanos(row["excess_token_cost"]),
-            to_nanos(row["excess_request_cost"]),
-        )
-        due = charge(terms, totals)
-        return cls(row, row["id"], row["currency"], terms, totals, totals, due)
-
-    def standing(self) -> tuple[bool, int | None]:
-        """Whether the plan is exceeded, and how many tokens it still covers."""
-        limit = self.terms.token_limit
-        left = None if limit is None else max(0, limit - self.totals.tokens)
-        return self.totals.exceeds(self.terms), left
-
-
-@dataclass(slots=True)
-class _Entry:
+class Entry:
     """A usage on its way into the database. Money in nanos."""
 
     key: str
@@ -98,37 +80,46 @@ class _Entry:
     cost: int | None
     currency: str
     state: str
+    price: ModelPrice | None = None
     price_id: int | None = None
     billing_mode: str | None = None
-    counter: _Counter | None = None
+    counter: LockedCounter | None = None
     plan_cost: int | None = None
     exchange: str | None = None
     charge: int = 0
     excess_tokens: int = 0
     overage_id: int | None = None
+    adjusts_id: int | None = None
 
 
 class Batch:
-    """One transaction's worth of lines."""
+    """One transaction's worth of lines. ``release``: the hold of the one call that it records."""
 
     def __init__(
         self,
         session: Session,
         settings: Settings,
         prices: PriceBook,
-        billables: dict[str, int],
         now: datetime,
+        release: str | None = None,
+        price_ids: Mapping[PriceKey, int] | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._prices = prices
-        self._billables = billables
         self._now = now
+        self._release = release
+        self._price_ids = {} if price_ids is None else price_ids
+        self.kept_prices: dict[PriceKey, int] = {}
+        self._perhaps_pruned = now - _FRESH
+        self._pruned_before: datetime | None = None
         self._late_before = now - timedelta(days=settings.late_usage_days)
         self._exchange = Exchange(session, settings)
         self._accounts = Accounts(session, settings, now)
 
     def record(self, lines: Sequence[UsageLine]) -> list[Recorded]:
+        if self._release is not None:
+            close_hold(self._session, self._release, now=self._now)
         first: dict[str, UsageLine] = {}
         for line in lines:
             first.setdefault(str(line.key), line)
@@ -156,26 +147,29 @@ class Batch:
 
     def _place(
         self, fresh: Mapping[str, UsageLine]
-    ) -> tuple[dict[str, Account | None], dict[CounterKey, _Counter]]:
+    ) -> tuple[dict[str, Account | None], dict[CounterKey, LockedCounter]]:
         """What each line counts against, with the counters locked."""
-        ids, accounts = self._billables, self._accounts
-        accounts.load((line.billable for line in fresh.values()), ids)
+        accounts = self._accounts
+        accounts.load(fresh.values())
+        ids = accounts.ids
         placed = {
             key: accounts.at(ids[line.billable], line.occurred_at) for key, line in fresh.items()
         }
-        metered = {a.counter for a in placed.values() if a is not None and a.is_metered}
-        locked = repo.lock_counters(
-            self._session, {key: accounts.new_terms(key) for key in metered}
-        )
-        return placed, {key: _Counter.of(row) for key, row in locked.items()}
+        metered = {
+            account.counter
+            for key, account in placed.items()
+            if account is not None and _mode(fresh[key], account) == "plan"
+        }
+        locked = repo.lock_counters(self._session, metered, accounts.new_terms)
+        return placed, {key: LockedCounter.of(row) for key, row in locked.items()}
 
     def _add(
         self,
         fresh: Mapping[str, UsageLine],
         placed: Mapping[str, Account | None],
-        counters: dict[CounterKey, _Counter],
+        counters: dict[CounterKey, LockedCounter],
     ) -> dict[str, Recorded]:
-        entries: list[_Entry] = []
+        entries: list[Entry] = []
         refused: dict[str, Recorded] = {}
         for key, line in fresh.items():
             try:
@@ -184,8 +178,11 @@ class Batch:
                 refused[key] = Recorded(key, False, "refused", refusal=error.message)
         if entries:
             self._charge(entries)
+            self._keep_prices(entries)
             self._insert(entries)
             self._update(counters.values())
+            self._pay([entry for entry in entries if entry.state == "unpaid"])
+            tell_usages(self._session, self._settings, entries, self._accounts.ids, self._now)
         standings = {counter.id: counter.standing() for counter in counters.values()}
         return refused | {entry.key: _recorded(entry, standings) for entry in entries}
 
@@ -194,16 +191,19 @@ class Batch:
         key: str,
         line: UsageLine,
         account: Account | None,
-        counters: dict[CounterKey, _Counter],
-    ) -> _Entry:
+        counters: dict[CounterKey, LockedCounter],
+    ) -> Entry:
         """Price the usage; its counter's totals move on."""
-        cost, currency = self._price(line)
+        cost, currency, price = self._price(line)
         state = "unpriced" if cost is None else "priced"
-        entry = _Entry(key, line, account, cost, currency, state)
-        if account is None:
+        entry = Entry(key, line, account, cost, currency, state, price)
+        self._refuse_pruned(line)
+        if _mode(line, account) == "credits":
+            entry.billing_mode = "credits"
+            if cost:
+                entry.state = "unpaid"
             return entry
-        if not account.is_metered:
-            entry.state = "unpaid" if cost is not None else "unpriced"
+        if account is None:
             return entry
         counter = entry.counter = counters[account.counter]
         if cost is None or currency == counter.currency:
@@ -213,15 +213,31 @@ class Batch:
         self._count(entry, counter)
         return entry
 
-    def _price(self, line: UsageLine) -> tuple[int | None, str]:
+    def _price(self, line: UsageLine) -> tuple[int | None, str, ModelPrice | None]:
+        """Cost, its currency, and by what it was priced, where the caller told no cost."""
+        told = line.currency or self._settings.currency
         if line.cost is not None:
-            return line.cost, line.currency or self._settings.currency
-        price = self._prices.get((line.provider, line.model))
-        if price is None:
-            return None, line.currency or self._settings.currency
-        return price.cost(line.tokens), price.currency
+            return line.cost, told, None
+        price = self._prices.find(line.provider, line.model, line.tokens, line.occurred_at)
+        cost = None if price is None else price.cost(line.tokens)
+        if price is None or cost is None:
+            return None, told, None
+        return in_range(cost), price.currency, price
 
-    def _convert(self, entry: _Entry, cost: int, currency: str) -> None:
+    def _keep_prices(self, entries: Iterable[Entry]) -> None:
+        """Link the entries to the prices that they were charged with."""
+        keys = [
+            (entry, (entry.line.provider, entry.line.model, entry.price))
+            for entry in entries
+            if entry.price is not None
+        ]
+        missing = {key for _, key in keys if key not in self._price_ids}
+        if missing:
+            self.kept_prices = keep_prices(self._session, missing, self._now)
+        for entry, key in keys:
+            entry.price_id = self._price_ids.get(key) or self.kept_prices[key]
+
+    def _convert(self, entry: Entry, cost: int, currency: str) -> None:
         try:
             conversion = self._exchange.conversion(entry.currency, currency, entry.line.occurred_at)
         except NoRate:
@@ -230,19 +246,15 @@ class Batch:
         entry.plan_cost = in_range(conversion.apply(cost))
         entry.exchange = conversion.via
 
-    def _count(self, entry: _Entry, counter: _Counter) -> None:
-        before, terms = counter.totals, counter.terms
-        after = before.plus(terms, entry.line.total_tokens, entry.plan_cost or 0)
-        in_range(max(after))
-        due = in_range(charge(terms, after)) if after.exceeds(terms) else 0
-        increase, counter.due, counter.totals = due - counter.due, due, after
-        if increase and terms.behavior == "charge":
-            entry.charge = increase
-            entry.excess_tokens = after.excess_tokens(terms) - before.excess_tokens(terms)
+    def _count(self, entry: Entry, counter: LockedCounter) -> None:
+        override = entry.account.override if entry.account is not None else None
+        entry.charge, entry.excess_tokens = counter.count(
+            entry.line.total_tokens, entry.plan_cost or 0, override
+        )
 
-    def _charge(self, entries: list[_Entry]) -> None:
+    def _charge(self, entries: list[Entry]) -> None:
         """Add what the entries charge to the overages, and link the entries to them."""
-        groups: dict[tuple[int, int], list[_Entry]] = {}
+        groups: dict[tuple[int, int], list[Entry]] = {}
         for entry in entries:
             if entry.charge and entry.counter is not None and entry.account is not None:
                 group = (entry.counter.id, entry.account.subscription_id)
@@ -266,14 +278,14 @@ class Batch:
             for entry in group_of:
                 entry.overage_id = overage_id
 
-    def _insert(self, entries: list[_Entry]) -> None:
-        stored = repo.time_storage(self._session)
+    def _insert(self, entries: list[Entry]) -> None:
+        stored, billables = repo.time_storage(self._session), self._accounts.ids
         recorded_at = stored(iso(self._now))
         rows = [
             (
                 entry.key,
                 entry.line.fingerprint,
-                self._billables[entry.line.billable],
+                billables[entry.line.billable],
                 entry.account.subscription_id if entry.account else None,
                 entry.counter.id if entry.counter else None,
                 entry.overage_id,
@@ -294,23 +306,62 @@ class Batch:
                 entry.billing_mode,
                 entry.line.caller.user,
                 entry.line.caller.tenant,
-                None,
+                entry.adjusts_id,
             )
             for entry in entries
         ]
         repo.insert_usages(self._session, rows)
 
-    def _update(self, counters: Iterable[_Counter]) -> None:
+    def _pay(self, entries: Sequence[Entry]) -> None:
+        """From the wallets, oldest first, as far as they last."""
+        if not entries:
+            return
+        billables = {self._accounts.ids[entry.line.billable] for entry in entries}
+        pay_unpaid(self._session, self._settings, billables, self._now)
+        stored = repo.known_keys(self._session, [entry.key for entry in entries])
+        for entry in entries:
+            entry.state = stored[entry.key]["state"]
+
+    def _refuse_pruned(self, line: UsageLine) -> None:
+        if line.occurred_at >= self._perhaps_pruned:
+            return
+        if self._pruned_before is None:
+            self._pruned_before = installation(self._session).pruned_before or _NEVER
+        if line.occurred_at < self._pruned_before:
+            raise InvalidInput(
+                f"occurred_at: {line.stamp} lies before {iso(self._pruned_before)}, until when "
+                "usages were pruned: whether it was recorded before cannot be told any more"
+            )
+
+    def _update(self, counters: Iterable[LockedCounter]) -> None:
         changed: dict[int, dict[str, int]] = {}
         for counter in counters:
-            totals, row = counter.totals, counter.row
-            changed[row["id"]] = totals._asdict()
-            if totals.reaches(counter.terms) and not counter.before.reaches(counter.terms):
-                emit(
-                    self._session, EventName.LIMIT_REACHED, billable_id=row["billable_id"],
-                    now=self._now, payload={"plan_id": row["plan_id"], "counter_id": row["id"]},
-                )  # fmt: skip
+            if counter.totals is counter.before:
+                continue
+            row, totals = counter.row, counter.totals
+            changed[counter.id] = totals._asdict()
+            marks: dict[str, datetime | bool] = {}
+            marks |= tell_limits(
+                self._session, self._settings, row, partial(self._slug, row["plan_id"]),
+                counter.terms, totals, self._now,
+            )  # fmt: skip
+            if counter.is_adjusted and not row["is_adjusted"]:
+                marks["is_adjusted"] = True
+            if marks:
+                repo.mark_counter(self._session, counter.id, **marks)
         repo.update_counters(self._session, changed)
+        for subscription_id in sorted(self._accounts.changed_plan()):
+            tell_plan_change(self._session, subscription_id, self._now)
+
+    def _slug(self, plan_id: int) -> str:
+        return str(self._accounts.plan(plan_id)["slug"])
+
+
+def _mode(line: UsageLine, account: Account | None) -> str:
+    """The call's own mode, else the subscription's."""
+    if line.caller.billing_mode is not None:
+        return line.caller.billing_mode
+    return "plan" if account is None or account.is_metered else "credits"
 
 
 def _repeat(key: str, line: UsageLine, row: RowMapping) -> Recorded:
@@ -321,12 +372,15 @@ def _repeat(key: str, line: UsageLine, row: RowMapping) -> Recorded:
         charge=row["charge"],
         overage_id=row["overage_id"],
         conflict=row["fingerprint"] != line.fingerprint,
+        cost=row["cost"],
+        currency=row["currency"],
     )
 
 
-def _recorded(entry: _Entry, standings: dict[int, tuple[bool, int | None]]) -> Recorded:
+def _recorded(entry: Entry, standings: dict[int, tuple[bool, int | None]]) -> Recorded:
     """``standings``: of each counter, after the whole batch."""
     beyond, left = standings[entry.counter.id] if entry.counter else (False, None)
     return Recorded(
-        entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left
-    )
+        entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left,
+        cost=entry.cost, currency=entry.currency,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import PriceBook
 from aimeter_cli.domain.usage import UsageLine
-from aimeter_cli.errors import Conflict, InvalidInput
+from aimeter_cli.repositories.prices import PriceKey
 from aimeter_cli.services.recording.batch import Batch, Recorded
 from aimeter_cli.settings.table import Settings
 
@@ -22,47 +22,56 @@ _RACES = 5
 
 
 class Recorder:
-    """Records batches. Keep one while importing: it remembers the ids of billables."""
+    """Records batches. Keep one while importing: it remembers the ids of prices."""
 
     def __init__(self, database: Database, settings: Settings, prices: PriceBook) -> None:
         self._database = database
         self._settings = settings
         self._prices = prices
-        self._billables: dict[str, int] = {}
+        self._price_ids: dict[PriceKey, int] = {}
 
     def record(
-        self, lines: Sequence[UsageLine], *, now: datetime, dry_run: bool = False
+        self,
+        lines: Sequence[UsageLine],
+        *,
+        now: datetime,
+        dry_run: bool = False,
+        release: str | None = None,
     ) -> list[Recorded]:
         """Record the lines in one transaction. Every line must have a key.
+
+        ``release``: the hold on a wallet that the lines' one call had.
 
         The result is in the order of the lines. Raises nothing for a repeated key: see
         :class:`Recorded`.
         """
         for last in (*[False] * (_RACES - 1), True):
-            known = dict(self._billables)
             try:
                 with self._database.write(dry_run=dry_run) as session:
-                    batch = Batch(session, self._settings, self._prices, known, now)
+                    batch = Batch(
+                        session, self._settings, self._prices, now, release, self._price_ids
+                    )
                     result = batch.record(lines)
             except (IntegrityError, OperationalError) as error:
                 if last or not _is_race(error):
                     raise
                 continue
             if not dry_run:
-                self._billables = known
+                self._price_ids |= batch.kept_prices
             return result
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def record_one(self, line: UsageLine, *, now: datetime, dry_run: bool = False) -> Recorded:
+    def record_one(
+        self,
+        line: UsageLine,
+        *,
+        now: datetime,
+        dry_run: bool = False,
+        release: str | None = None,
+    ) -> Recorded:
         """Record one usage. Raises Conflict if its key was used for another usage."""
-        recorded = self.record([line], now=now, dry_run=dry_run)[0]
-        if recorded.refusal is not None:
-            raise InvalidInput(recorded.refusal)
-        if recorded.conflict:
-            raise Conflict(
-                f"idempotency key {recorded.key!r} was used for another usage",
-                hint="Send the same usage again unchanged, or choose a new key.",
-            )
+        recorded = self.record([line], now=now, dry_run=dry_run, release=release)[0]
+        recorded.raise_if_refused()
         return recorded
 
 

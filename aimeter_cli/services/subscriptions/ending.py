@@ -14,7 +14,8 @@ from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.repositories.subscriptions import overdue
-from aimeter_cli.services.subscriptions.view import SubscriptionView, found_by
+from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change, tell_plan_changes
+from aimeter_cli.services.subscriptions.view import SubscriptionView, found_by, with_next_plan
 
 
 def cancel_subscription(
@@ -33,7 +34,8 @@ def cancel_subscription(
     if at is not None and at_period_end:
         raise InvalidInput("--at and --at-period-end contradict each other")
     with database.write(dry_run=dry_run) as session:
-        subscription, billable, plan = found_by(session, reference)
+        subscription, billable, plan = found_by(session, reference, now)
+        tell_plan_change(session, subscription.id, now)
         session.refresh(subscription, with_for_update={"key_share": True})
         if is_over(subscription, now):
             told = status(subscription, now)
@@ -46,7 +48,7 @@ def cancel_subscription(
         subscription.updated_at = now
         session.add(subscription)
         session.flush()
-        return SubscriptionView(subscription, billable, plan, now)
+        return with_next_plan(session, SubscriptionView(subscription, billable, plan, now))
 
 
 def expire_subscriptions(
@@ -54,10 +56,12 @@ def expire_subscriptions(
 ) -> list[SubscriptionView]:
     """Close every live subscription that is over; those whose grace ran out expire.
 
-    Each emits SubscriptionExpired once. Safe to run from many processes at once.
+    Each emits SubscriptionExpired once; plans that have changed meanwhile are told, too. Safe to
+    run from many processes at once.
     """
     with database.write(dry_run=dry_run) as session:
         closed = []
+        tell_plan_changes(session, now)
         for subscription, billable, plan in overdue(session, now):
             close_over(session, subscription, now)
             closed.append(SubscriptionView(subscription, billable, plan, now))
@@ -70,6 +74,7 @@ def close_over(session: Session, subscription: Subscription, now: datetime) -> N
     Grace that ran out makes it expired, as of the end of the grace, with SubscriptionExpired;
     one that was marked as expired or canceled before only loses its place.
     """
+    tell_plan_change(session, subscription.id, now)
     grace = subscription.grace_period_ends_at
     if status(subscription, now) == "expired" and subscription.expired_at is None:
         subscription.expired_at = grace
@@ -80,6 +85,9 @@ def close_over(session: Session, subscription: Subscription, now: datetime) -> N
             now=now,
             payload={
                 "subscription_id": subscription.id,
+                "stripe_subscription_id": subscription.stripe_subscription_id,
+                "plan_id": subscription.plan_id,
+                "started_at": iso(subscription.started_at),
                 "expired_at": iso(grace) if grace is not None else None,
                 "invoice_id": subscription.grace_invoice_id,
             },

@@ -14,7 +14,8 @@ from aimeter_cli.repositories.pending import pending_items
 from aimeter_cli.repositories.subscriptions import find_by_stripe_id, newest_of
 from aimeter_cli.services.billables import billable_named
 from aimeter_cli.services.stripe_customers import move_pending, set_customer
-from aimeter_cli.services.subscriptions.view import SubscriptionView
+from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change
+from aimeter_cli.services.subscriptions.view import SubscriptionView, with_next_plan
 
 
 def set_stripe_ids(
@@ -38,7 +39,7 @@ def set_stripe_ids(
         billable = billable_named(session, ref, lock=True)
         if customer is not None:
             set_customer(session, billable, customer, option="--customer", force=force, now=now)
-        found = newest_of(session, ref)
+        found = newest_of(session, ref, now)
         if found is None:
             raise NotFound(
                 f"{ref} has no subscription",
@@ -46,7 +47,7 @@ def set_stripe_ids(
             )
         if subscription is not None:
             _set_subscription(session, found[0], subscription, now, force=force)
-        return SubscriptionView(*found, now)
+        return with_next_plan(session, SubscriptionView(*found, now))
 
 
 def free_subscription_id(
@@ -56,7 +57,7 @@ def free_subscription_id(
     wanted = stripe_id(text, "sub", option)
     taken = find_by_stripe_id(session, wanted)
     if taken is not None and (own is None or taken[0].id != own.id):
-        other, billable, _ = taken
+        other, billable = taken
         raise Conflict(
             f"the Stripe subscription {wanted} belongs to the subscription {other.id} "
             f"of {billable.ref}"
@@ -75,6 +76,7 @@ def _set_subscription(
         items = pending_items(session, row.billable_id, row.id)
         what = f"the Stripe subscription ({current})"
         move_pending(session, items, what, force=force, now=now)
+    tell_plan_change(session, row.id, now)
     row.stripe_subscription_id = wanted
     row.updated_at = now
     session.add(row)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -11,28 +12,37 @@ from sqlmodel import Session
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.periods import Period
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.domain.subscription import Status, is_over, status
+from aimeter_cli.domain.subscription import Status, is_over, plan_at, status
 from aimeter_cli.errors import InvalidInput, NotFound
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import subscriptions as repository
-from aimeter_cli.repositories.plans import find_plan, plan_slugs
+from aimeter_cli.repositories.plans import find_plan, plan_slugs, slugs_by_id
 from aimeter_cli.services.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """A subscription at ``now``. The period's edges are Stripe's where they are stored."""
+    """A subscription at ``now``. The period's edges are Stripe's where they are stored.
+
+    ``plan`` is that of ``now``, ``next_plan`` the slug of the one from ``plan_changes_at`` on.
+    """
 
     subscription: Subscription
     billable: Billable
     plan: Plan
     now: datetime
+    next_plan: str | None = None
 
     @property
     def status(self) -> Status:
         return status(self.subscription, self.now)
+
+    @property
+    def plan_changes_at(self) -> datetime | None:
+        """When another plan begins; None: none is set, or it holds already."""
+        return self.subscription.plan_changes_at if self.next_plan is not None else None
 
     @property
     def renews_at(self) -> datetime | None:
@@ -82,6 +92,7 @@ def list_subscriptions(
             raise NotFound(f"there is no plan {wanted.plan}", hint=hint)
         found = repository.list_subscriptions(
             session,
+            now=now,
             plan=wanted.plan,
             billable=wanted.billable,
             missing_stripe_ids=wanted.missing_stripe_ids,
@@ -90,22 +101,42 @@ def list_subscriptions(
         )
         views = (SubscriptionView(*row, now) for row in found)
         matching = (view for view in views if wanted.status is None or view.status == wanted.status)
-        return list(islice(matching, wanted.limit))
+        return with_next_plans(session, list(islice(matching, wanted.limit)))
 
 
 def show_subscription(database: Database, reference: str, *, now: datetime) -> SubscriptionView:
     """By ``TYPE:ID`` of its billable, or by its own number. Raises NotFound, InvalidInput."""
     with database.read() as session:
-        return SubscriptionView(*found_by(session, reference), now)
+        return with_next_plan(session, SubscriptionView(*found_by(session, reference, now), now))
 
 
-def found_by(session: Session, reference: str) -> repository.Found:
-    """Raises NotFound, InvalidInput."""
+def with_next_plan(session: Session, view: SubscriptionView) -> SubscriptionView:
+    return with_next_plans(session, [view])[0]
+
+
+def with_next_plans(session: Session, views: Sequence[SubscriptionView]) -> list[SubscriptionView]:
+    """With the plans that are still to come."""
+    to_come = {
+        row.id: row.next_plan_id
+        for row, now in ((view.subscription, view.now) for view in views)
+        if row.next_plan_id is not None and plan_at(row, now) != row.next_plan_id
+    }
+    slugs = slugs_by_id(session, to_come.values()) if to_come else {}
+    return [
+        replace(view, next_plan=slugs[to_come[view.subscription.id]])
+        if view.subscription.id in to_come
+        else view
+        for view in views
+    ]
+
+
+def found_by(session: Session, reference: str, now: datetime) -> repository.Found:
+    """With the plan of ``now``. Raises NotFound, InvalidInput."""
     if reference.isascii() and reference.isdigit() and len(reference) < 19:
-        found = repository.find_by_id(session, int(reference))
+        found = repository.find_by_id(session, int(reference), now)
         hint = "aimeter subscriptions list"
     elif ":" in reference:
-        found = repository.newest_of(session, BillableRef.parse(reference))
+        found = repository.newest_of(session, BillableRef.parse(reference), now)
         hint = f"aimeter subscriptions create --billable {reference} --plan SLUG"
     else:
         raise InvalidInput(f"{reference!r} is neither a billable such as user:42 nor a number")

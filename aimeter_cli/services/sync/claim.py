@@ -126,7 +126,7 @@ def claim_due(context: Context, item_id: int, *, retry_now: bool) -> Claim | Non
                 session, item_id, item["version"], item["generation"],
                 last_sent_at=now, sends=attempt["sends"] + 1,
             )  # fmt: skip
-        payer = payer_of(session, item["subscription_id"])
+        payer = payer_of(session, item["subscription_id"], item["period_end"])
         leased = repo.item_by_id(session, item_id)
         claim = under_lease(context, leased, attempt, payer, step, started)
         return with_overages(session, claim)

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import RowMapping
 from sqlmodel import Session
 
 from aimeter_cli.billing.base import Reply
 from aimeter_cli.domain.events import EventName
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.services.sync.claimed import Claim, Context
 
 
-def emit_charged(session: Session, context: Context, claim: Claim, reply: Reply) -> None:
+def emit_charged(
+    session: Session,
+    context: Context,
+    claim: Claim,
+    reply: Reply,
+    charged: Sequence[RowMapping],
+) -> None:
+    """``charged``: the overages that have become synced."""
     emit(
         session, EventName.OVERAGE_CHARGED, billable_id=claim.billable_id, now=context.now,
         payload={
             "overages": list(claim.overage_ids), "stripe_invoice_item_id": reply.item_id,
             "amount_minor": claim.target_minor, "before_minor": claim.confirmed_minor,
-            "currency": claim.currency,
+            "currency": claim.currency, "charged": [_overage(row) for row in charged],
         },
     )  # fmt: skip
+
+
+def _overage(row: RowMapping) -> dict[str, Any]:
+    """As JSON: money with nine places, times in UTC."""
+    return {
+        "id": row["id"], "subscription_id": row["subscription_id"],
+        "period_start": iso(row["period_start"]), "period_end": iso(row["period_end"]),
+        "tokens": row["tokens"], "amount": f"{row['amount']:f}", "currency": row["currency"],
+        "charge_amount": f"{row['charge_amount']:f}", "charge_currency": row["charge_currency"],
+    }  # fmt: skip
 
 
 def emit_failed(

@@ -9,7 +9,8 @@ from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.repositories.billables import find_billable
-from aimeter_cli.services.sync.run import Options, run_sync
+from aimeter_cli.services.sync.plan import Options
+from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
 

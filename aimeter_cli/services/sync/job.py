@@ -9,8 +9,9 @@ from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import Interrupted
 from aimeter_cli.services.jobs import PAUSED, SYNC, running
+from aimeter_cli.services.sync.plan import Options
 from aimeter_cli.services.sync.report import Report
-from aimeter_cli.services.sync.run import Advance, Options, run_sync
+from aimeter_cli.services.sync.run import Advance, run_sync
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -21,7 +20,7 @@ from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
 from aimeter_cli.errors import AimeterError, ConfigurationError
 from aimeter_cli.repositories import final_invoices, sendable
 from aimeter_cli.repositories.installation import installation
-from aimeter_cli.repositories.sendable import ItemKey, WaitingItem
+from aimeter_cli.repositories.sendable import ItemKey
 from aimeter_cli.services.sync.account import check_account, check_mode
 from aimeter_cli.services.sync.blocked import blocked
 from aimeter_cli.services.sync.claim import (
@@ -34,40 +33,15 @@ from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.engine import Engine, Outcome, find_closings
 from aimeter_cli.services.sync.finals.policy import apply_policy
 from aimeter_cli.services.sync.finals.work import FinalInvoices, FinalOutcome
+from aimeter_cli.services.sync.plan import Job, Options, plan_jobs
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.settings.table import Settings
-from aimeter_cli.signals import StopFlag
+from aimeter_cli.signals import AnyFlag, StopFlag
 
 Advance = Callable[[int, int], None]
 """Called with (overages done since the last call, overages planned in all)."""
 
 _CLOSINGS_PER_RUN = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``limit``: overages at the most; ``max_seconds``: nothing new is begun after that."""
-
-    limit: int = 100
-    billable_id: int | None = None
-    dry_run: bool = False
-    retry_now: bool = False
-    max_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One item's work: fresh overages of a key, or an item to go on with."""
-
-    billable_id: int
-    key: ItemKey | None = None
-    overage_ids: tuple[int, ...] = ()
-    due: WaitingItem | None = None
-    dirty: WaitingItem | None = None
-
-    @property
-    def size(self) -> int:
-        return self.due.overages if self.due is not None else len(self.overage_ids)
 
 
 def run_sync(
@@ -150,35 +124,6 @@ def _end(context: Context, options: Options, report: Report) -> None:
         )
 
 
-def _plan(context: Context, options: Options) -> list[_Job]:
-    """At most ``limit`` overages. Half of them, if need be, are kept for new ones, so that rows
-    which cannot be settled hold up nobody."""
-    with context.database.read() as session:
-        clock = database_now(session)
-        waiting = sendable.due_items(
-            session, clock, retry_now=options.retry_now, billable_id=options.billable_id
-        )
-        fresh = sendable.oldest_sendable(session, options.limit, options.billable_id)
-        dirty = sendable.dirty_items(session, options.billable_id)
-    new = sum(map(len, fresh.values()))
-    room = options.limit - min(new, math.ceil(options.limit / 2))
-    jobs: list[_Job] = []
-    for item in waiting:
-        if item.overages > room and jobs:
-            break
-        room -= item.overages
-        jobs.append(_Job(item.billable_id, due=item))
-    jobs += [_Job(item.billable_id, dirty=item) for item in dirty]
-    used = sum(job.size for job in jobs)
-    left = max(options.limit - used, min(new, math.ceil(options.limit / 2)))
-    for key, ids in fresh.items():
-        taken = tuple(ids[: max(left, 0)])
-        left -= len(taken)
-        if taken:
-            jobs.append(_Job(key.billable_id, key, taken))
-    return jobs
-
-
 class _Run:
     """The pool of one run. One customer's items are sent one after the other: Stripe locks them."""
 
@@ -200,7 +145,7 @@ class _Run:
         self._started = started
         self._lock = threading.Lock()
         self._unreachable = 0
-        self._jobs = _plan(context, options)
+        self._jobs = plan_jobs(context, options)
 
     def may_begin(self) -> bool:
         """Whether the key is known to be the right one, where it will be needed."""
@@ -224,14 +169,14 @@ class _Run:
         if any(job.key is None for job in jobs) and planned < self._options.limit:
             # Overages that came while their item was in hand can be sent now that it is settled.
             left = replace(self._options, limit=self._options.limit - planned)
-            behind = [job for job in _plan(self._context, left) if job.due is None]
+            behind = [job for job in plan_jobs(self._context, left) if job.due is None]
             self._work(behind, advance, planned + sum(job.size for job in behind))
 
-    def _work(self, jobs: Sequence[_Job], advance: Advance, planned: int) -> None:
-        chains: dict[int, list[_Job]] = {}
+    def _work(self, jobs: Sequence[Job], advance: Advance, planned: int) -> None:
+        chains: dict[int, list[Job]] = {}
         for job in jobs:
             chains.setdefault(job.billable_id, []).append(job)
-        engine = Engine(self._context, self._driver, _AnyFlag(self._signals, self._halt))
+        engine = Engine(self._context, self._driver, AnyFlag(self._signals, self._halt))
         with ThreadPoolExecutor(self._context.settings.stripe_concurrency) as pool:
             futures = [pool.submit(self._chain, engine, chain) for chain in chains.values()]
             for future in as_completed(futures):
@@ -307,7 +252,7 @@ class _Run:
             _count_what_is_left(session, report, self._options)
         report.seconds = round(time.monotonic() - self._started, 3)
 
-    def _chain(self, engine: Engine, chain: list[_Job]) -> int:
+    def _chain(self, engine: Engine, chain: list[Job]) -> int:
         """Every item of one billable. Returns how many overages were dealt with."""
         done = 0
         jobs = list(chain)
@@ -326,10 +271,10 @@ class _Run:
                 self._note(outcome)
                 if outcome.moved:
                     key = self._key_of(claim)
-                    jobs.insert(0, _Job(job.billable_id, key, outcome.moved))
+                    jobs.insert(0, Job(job.billable_id, key, outcome.moved))
         return done
 
-    def _claim(self, job: _Job) -> Claim | Accounted | None:
+    def _claim(self, job: Job) -> Claim | Accounted | None:
         if job.due is not None:
             return claim_due(self._context, job.due.item_id, retry_now=self._options.retry_now)
         if job.dirty is not None:
@@ -347,7 +292,7 @@ class _Run:
             row["billable_id"], row["subscription_id"], row["period_start"], row["currency"]
         )
 
-    def _preview(self, job: _Job) -> None:
+    def _preview(self, job: Job) -> None:
         claim = self._claim(job)
         if claim is not None and claim.held is not None:
             self._report.add_held(claim.held)
@@ -382,20 +327,3 @@ class _Run:
         limit = self._options.max_seconds
         late = limit is not None and time.monotonic() - self._started > limit
         return late or self._halt.is_set() or self._signals.is_set()
-
-
-class _AnyFlag(StopFlag):
-    """Set when any of the given flags is."""
-
-    def __init__(self, *flags: StopFlag) -> None:
-        super().__init__()
-        self._flags = flags
-
-    def is_set(self) -> bool:
-        return any(flag.is_set() for flag in self._flags)
-
-    def wait(self, seconds: float) -> bool:
-        end = time.monotonic() + seconds
-        while not self.is_set() and (left := end - time.monotonic()) > 0:
-            self._flags[0].wait(min(left, 0.2))
-        return self.is_set()

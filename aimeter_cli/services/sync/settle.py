@@ -54,9 +54,10 @@ def settle_done(context: Context, claim: Claim, reply: Reply) -> str | None:
         if settled:
             if not claim.target_minor:
                 _close_empty(session, claim.item_id)
-            repo.mark_done(session, claim.item_id, claim.version, now, claim.attempts + 1)
+            tries = claim.attempts + 1
+            charged = repo.mark_done(session, claim.item_id, claim.version, now, tries)
             _answered(session, claim, "done", reply)
-            emit_charged(session, context, claim, reply)
+            emit_charged(session, context, claim, reply, charged)
         return "synced" if settled else None
 
 

@@ -57,7 +57,7 @@ def set_target(
     if target == item["confirmed_minor"] and is_sure:
         return _account_without_sending(session, item, version, now)
     generation = max(item["generation"] + 1 if again else 0, context.first_generation)
-    payer = payer_of(session, item["subscription_id"])
+    payer = payer_of(session, item["subscription_id"], item["period_end"])
     params = item_params(
         item, payer, install_id=context.install_id, version=version,
         target_minor=target, settings=context.settings, now=context.now,

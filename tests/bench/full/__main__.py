@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.full import claims, figures, limit
+from tests.bench.full import claims, figures, imports, limit, quota
 
 _FOLDER = Path(__file__).resolve().parents[3] / ".bench"
 _PARTS: dict[str, Callable[[Path], list[figures.Figure]]] = {
@@ -21,6 +21,11 @@ _PARTS: dict[str, Callable[[Path], list[figures.Figure]]] = {
     "claim-postgresql": claims.on_postgresql,
     "sync-500-items": limit.few_items,
     "sync-10000-items": limit.many_items,
+    "import-postgresql": imports.on_postgresql,
+    "import-100-mb": imports.memory_100_mb,
+    "import-1-gb": imports.memory_1_gb,
+    "check-sqlite": quota.on_sqlite,
+    "check-postgresql": quota.on_postgresql,
 }
 
 

@@ -60,7 +60,7 @@ class Shape:
     @property
     def month(self) -> Period:
         """The one that is running."""
-        return _month(self.months)
+        return month(self.months)
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def load(database: Database, shape: Shape) -> None:
     """A migrated, empty database becomes one with a past. Raises RuntimeError if it does not."""
     with database.write() as session:
         worlds.add_people(session, [f"cus_{n}" for n in range(1, shape.billables + 1)])
-        past = [_month(number) for number in range(shape.months)]
+        past = [month(number) for number in range(shape.months)]
         worlds.close_periods(session, past, each=shape.each)
         worlds.begin_period(session, shape.month)
         worlds.add_due(session, shape.month, _owners(shape))
@@ -204,7 +204,7 @@ def _owners(shape: Shape) -> list[int]:
     return owners
 
 
-def _month(number: int) -> Period:
+def month(number: int) -> Period:
     """So many months after the first."""
     ends = [
         datetime(worlds.BEGIN.year + n // 12, n % 12 + 1, 1, tzinfo=worlds.BEGIN.tzinfo)

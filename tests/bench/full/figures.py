@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from aimeter_cli.render.noun import Column, Noun
 from aimeter_cli.render.plain import plain_table
@@ -13,17 +14,21 @@ from aimeter_cli.render.plain import plain_table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``value`` is in ``unit`` and should be ``goal`` at the most; without a goal it informs."""
+    """``value`` is in ``unit`` and should be ``goal`` at the most, or at the least where more is
+    better; without a goal it informs."""
 
     name: str
     value: float
     unit: str
     goal: float | None = None
     note: str = ""
+    better: Literal["less", "more"] = "less"
 
     @property
     def is_met(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.better == "less" else self.value >= self.goal
 
 
 def keep(part: str, figures: Iterable[Figure], file: Path) -> None:
@@ -37,7 +42,7 @@ def kept(file: Path, parts: Iterable[str]) -> list[Figure]:
     """The figures of these parts, in this order."""
     found = json.loads(file.read_text(encoding="utf-8"))
     return [
-        Figure(each["name"], each["value"], each["unit"], each["goal"], each["note"])
+        Figure(**{field.name: each[field.name] for field in fields(Figure) if field.name in each})
         for part in parts
         for each in found[part]
     ]
@@ -48,13 +53,19 @@ def table(figures: Sequence[Figure]) -> str:
     return plain_table(_FIGURE, list(figures))
 
 
+def _goal(figure: Figure) -> str | None:
+    if figure.goal is None:
+        return None
+    return f"{'≤' if figure.better == 'less' else '≥'} {figure.goal:g}"
+
+
 _MET = {None: "-", True: "yes", False: "NO"}
 _FIGURE = Noun(
     "figure",
     (
         Column("name", header="Figure"),
         Column("value", get=lambda figure: f"{figure.value:,.2f} {figure.unit}".rstrip()),
-        Column("goal", get=lambda figure: None if figure.goal is None else f"≤ {figure.goal:g}"),
+        Column("goal", get=_goal),
         Column("met", get=lambda figure: _MET[figure.is_met]),
         Column("note"),
     ),

@@ -18,6 +18,14 @@ def test_a_figure_at_its_goal_meets_it_and_one_without_a_goal_only_informs() -> 
     )
 
 
+def test_a_figure_of_which_more_is_better_has_its_goal_below(tmp_path: Path) -> None:
+    quick, slow = (Figure("a", n, "", 0.5, better="more") for n in (0.5, 0.4))
+    assert (quick.is_met, slow.is_met) == (True, False)
+    assert "≥ 0.5" in table([quick])
+    keep("x", [slow], tmp_path / "full.json")
+    assert kept(tmp_path / "full.json", ["x"]) == [slow]
+
+
 def test_a_part_replaces_its_own_figures_and_leaves_those_of_others(tmp_path: Path) -> None:
     file = tmp_path / "full.json"
     keep("x", [Figure("a", 1, "ms")], file)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from aimeter_cli.domain.pricing import NO_PRICES
 from aimeter_cli.errors import InvalidInput
 from aimeter_cli.models.usages import Usage
 from aimeter_cli.services.recording.import_file import (
@@ -31,7 +32,8 @@ LINE: dict[str, Any] = {
 def load(world: World, *lines: Any, form: Any = "jsonl", **options: Any) -> ImportReport:
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     return import_usages(
-        Recorder(world.database, world.settings, {}), io.StringIO("\n".join(texts), newline=""),
+        Recorder(world.database, world.settings, NO_PRICES),
+        io.StringIO("\n".join(texts), newline=""),
         name="file", form=form, now=world.now, **options,
     )  # fmt: skip
 

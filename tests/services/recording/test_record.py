@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from aimeter_cli.domain.pricing import price_book
+from aimeter_cli.domain.pricing import NO_PRICES, price_book
 from aimeter_cli.domain.usage import usage_line
 from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.models.billables import Billable
@@ -272,7 +272,7 @@ def test_batches_of_any_size_and_order_charge_what_single_records_charge(
     for ref in ("user:1", "user:2"):
         world.subscriber(ref, plan=plan, **CUSTOMERLESS)
     world.now = datetime(2026, 11, 30, tzinfo=UTC)
-    recorder = Recorder(world.database, world.settings, {})
+    recorder = Recorder(world.database, world.settings, NO_PRICES)
 
     def line(ref: str, n: int, use: tuple[int, int, int]) -> Any:
         tokens, nanos, day = use
@@ -330,7 +330,7 @@ def test_the_account_of_a_usage_does_not_depend_on_its_batch(world: World) -> No
         })
         for day in (3, 7, 8)
     ]  # fmt: skip
-    recorded = Recorder(world.database, world.settings, {}).record(lines, now=world.now)
+    recorded = Recorder(world.database, world.settings, NO_PRICES).record(lines, now=world.now)
     assert [bool(each.charge) for each in recorded] == [True, False, False]
 
 
@@ -343,7 +343,7 @@ def test_one_absurd_line_is_refused_and_the_others_are_kept(world: World) -> Non
         })
         for tokens in (2_000, 10**12, 1_000)
     ]  # fmt: skip
-    recorded = Recorder(world.database, world.settings, {}).record(lines, now=world.now)
+    recorded = Recorder(world.database, world.settings, NO_PRICES).record(lines, now=world.now)
     assert [each.is_new for each in recorded] == [True, False, True]
     assert "beyond the largest amount" in str(recorded[1].refusal)
     assert (world.overages[0].tokens, counter(world).tokens) == (2_000, 3_000)
@@ -363,7 +363,7 @@ def test_a_batch_charges_every_billable_of_its_own_and_links_its_usages(any_worl
         for day in (3, 4)
         for n, ref in enumerate(refs)
     ]  # fmt: skip
-    Recorder(any_world.database, any_world.settings, {}).record(lines, now=any_world.now)
+    Recorder(any_world.database, any_world.settings, NO_PRICES).record(lines, now=any_world.now)
     charged = {o.billable_id: (o.tokens, o.amount, o.id) for o in any_world.overages}
     assert {key: value[:2] for key, value in charged.items()} == {
         1: (3_000, Decimal("0.06")),
@@ -400,13 +400,13 @@ def test_who_waited_for_a_counter_finds_what_its_holder_recorded(
     found: list[bool] = []
 
     def second() -> None:
-        recorder = Recorder(pg_database, world.settings, {})
+        recorder = Recorder(pg_database, world.settings, NO_PRICES)
         found.append(recorder.record_one(line, now=world.now).is_new)
 
     thread = threading.Thread(target=second)
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with pg_database.write() as session:
-        Batch(session, world.settings, {}, {}, world.now).record([line])
+        Batch(session, world.settings, NO_PRICES, world.now).record([line])
         thread.start()
         end = time.monotonic() + 20
         while time.monotonic() < end:

@@ -1,0 +1,122 @@
+"""Columns and JSON fields of a report on usage: those of the dimensions that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from aimeter_cli.render.bars import WIDTH, bar
+from aimeter_cli.render.noun import COUNT, LIST, MONEY, ROWS, TIME, Column, Noun
+
+if TYPE_CHECKING:
+    from aimeter_cli.services.reports.usage import ReportRow
+
+TOTAL = Noun(
+    "total",
+    (
+        Column("currency", table=False),
+        Column("requests", COUNT),
+        Column("tokens", COUNT),
+        Column("cost", MONEY),
+        Column("charge", MONEY),
+        Column("unpriced", COUNT),
+    ),
+)
+_WIDE = 120
+"""Columns of a terminal on which the token classes have room."""
+_CLASSES = {
+    "input_tokens": "Input",
+    "cached_input_tokens": "Cached",
+    "cache_write_tokens": "Written",
+    "output_tokens": "Output",
+    "reasoning_tokens": "Reasoning",
+}
+
+
+def row_noun(by: Sequence[str]) -> Noun:
+    """A row of the report: its dimensions in the order given, then the sums."""
+    return Noun("usage report", (*_dimensions(by), *_sums(), Column("others", COUNT)))
+
+
+def shown_noun(by: Sequence[str], rows: Sequence[ReportRow], *, terminal: int | None) -> Noun:
+    """The same for people: no column in which nothing stands.
+
+    ``terminal``: how many columns it has; then a bar says what a row costs beside the dearest of
+    its currency, or how many tokens it has, where none costs anything.
+    """
+
+    def stands(name: str) -> bool:
+        return any(getattr(row, name) for row in rows)
+
+    narrow = terminal is not None and terminal < _WIDE
+    optional = (*_CLASSES, "unpriced", "charge")
+    sums = [
+        column
+        for column in _sums()
+        if (column.name not in optional or stands(column.name))
+        and not (narrow and column.name in _CLASSES)
+    ]
+    share: list[Column] = []
+    if terminal is not None:
+        width = WIDTH // 2 if narrow else WIDTH
+        share = [Column("share", get=_bar_of(rows, width), header=" ", none="")]
+    return Noun("usage report", (*_dimensions(by, for_people=True), *sums, *share))
+
+
+def report_noun(by: Sequence[str]) -> Noun:
+    """The whole report as one document."""
+    return Noun(
+        "report",
+        (
+            Column("since", TIME, get="span.since"),
+            Column("until", TIME, get="span.until"),
+            Column("timezone", get="span.timezone"),
+            Column("billable"),
+            Column("by", LIST),
+            Column("rows", ROWS, of=row_noun(by)),
+            Column("totals", ROWS, of=TOTAL),
+        ),
+    )
+
+
+def _dimensions(by: Sequence[str], *, for_people: bool = False) -> Iterable[Column]:
+    for name in by:
+        yield Column(name, get=_or_others(name) if for_people and name == by[0] else "")
+
+
+def _or_others(name: str) -> Any:
+    def get(row: ReportRow) -> Any:
+        return f"{row.others:,} others" if row.others else getattr(row, name)
+
+    return get
+
+
+def _sums() -> tuple[Column, ...]:
+    return (
+        Column("requests", COUNT),
+        *(Column(name, COUNT, header=header) for name, header in _CLASSES.items()),
+        Column("tokens", COUNT),
+        Column("cost", MONEY),
+        Column("currency", table=False),
+        Column("charge", MONEY, currency="charge_currency"),
+        Column("charge_currency", table=False),
+        Column("unpriced", COUNT),
+    )
+
+
+def _bar_of(rows: Sequence[ReportRow], width: int) -> Any:
+    costs = any(row.cost > 0 for row in rows)
+    largest: dict[str, Decimal] = {}
+
+    def size(row: ReportRow) -> Decimal:
+        return row.cost if costs else Decimal(row.tokens)
+
+    for row in rows:
+        if not row.others:
+            largest[row.currency] = max(size(row), largest.get(row.currency, Decimal(0)))
+
+    def get(row: ReportRow) -> str:
+        return "" if row.others else bar(size(row), largest[row.currency], width)
+
+    return get

@@ -1,0 +1,1 @@
+"""What happened, told to listeners in this process and to sinks outside."""

@@ -1,0 +1,1 @@
+"""What models cost: the configuration, and a maintained library under it."""

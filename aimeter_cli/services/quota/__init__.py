@@ -1,0 +1,1 @@
+"""Quotas: what is left before a call is made."""
