@@ -67,7 +67,6 @@ class Database:
         """A session for reading; whatever it changed is rolled back."""
         with self._session(write=False) as session:
             yield session
-            _forget(session)
 
     @contextmanager
     def write(self, *, dry_run: bool = False) -> Iterator[Session]:
@@ -83,7 +82,6 @@ class Database:
             yield session
             if dry_run:
                 session.flush()
-                _forget(session)
             else:
                 session.commit()
         emitted = session.info.pop(EMITTED, None)
@@ -95,6 +93,7 @@ class Database:
 
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:
+        """Closing it rolls back what is not committed; what was read or built stays readable."""
         connection = self._connect()
         try:
             connection.execution_options(**{_WRITE: write})
@@ -136,12 +135,6 @@ def is_deadlock(error: BaseException) -> bool:
     """Whether the database ended a transaction so that others could go on: nothing was changed."""
     code = getattr(getattr(error, "orig", None), "sqlstate", None)
     return isinstance(error, DBAPIError) and code in ("40P01", "40001")
-
-
-def _forget(session: Session) -> None:
-    """Roll back, but let what was read or built stay readable."""
-    session.expunge_all()
-    session.rollback()
 
 
 def _prepare_file(file: Path) -> None:

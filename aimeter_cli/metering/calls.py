@@ -27,7 +27,8 @@ from aimeter_cli.providers.base import Metered
 from aimeter_cli.repositories.billables import get_or_create_billable
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.services.credits.holds import close_hold, hold
-from aimeter_cli.services.quota.check import check_quota
+from aimeter_cli.services.quota.check import check_after, check_quota
+from aimeter_cli.services.recording.counting import LockedCounter
 
 _HOLD = timedelta(hours=1)
 """A call that takes longer loses its hold, not its payment."""
@@ -105,19 +106,20 @@ class Calls:
 
     def end(
         self, begun: Begun, read: Callable[[], Metered | None], response: object
-    ) -> MeteredUsage:
+    ) -> tuple[MeteredUsage, LockedCounter | None]:
         """Record what was said by hand, or what ``read`` finds in the response.
 
-        Raises UsageNotRecorded, which carries the response.
+        With the counter, if it was counted. Raises UsageNotRecorded, which carries the response.
         """
         fields = self._fields(begun, None)
         try:
             if begun.said.manual is None:
                 fields = self._fields(begun, self._told(begun, read()))
             line = self.line(begun.said, begun.tenant, fields, now=begun.began_at)
-            return self.record([line], release=begun.hold)[0]
+            [(usage, counter)] = self._record([line], release=begun.hold)
         except (AimeterError, SQLAlchemyError) as error:
             raise UsageNotRecorded(_reason(error), fields, response) from error
+        return usage, counter
 
     def _told(self, begun: Begun, metered: Metered | None) -> Metered | None:
         if metered is None:
@@ -126,9 +128,18 @@ class Calls:
             )
         return metered
 
-    def after(self, begun: Begun) -> LimitCheck:
+    def after(self, begun: Begun, counter: LockedCounter | None) -> LimitCheck:
         """How the limits stand once the call is recorded."""
-        return self.check(begun.said)
+        runtime, said = self._runtime, begun.said
+        if counter is not None:
+            cost = said.estimated_cost
+            found = check_after(
+                begun.check, counter, now=runtime.now(), tokens=said.estimated_tokens,
+                cost=0 if cost is None else to_nanos(cost),
+            )  # fmt: skip
+            if found is not None:
+                return found
+        return self.check(said)
 
     def fail(self, begun: Begun, error: BaseException) -> None:
         """The provider raised: tell so, and give the hold back. Raises nothing itself."""
@@ -160,14 +171,20 @@ class Calls:
             is_measured=said.manual is None,
         )  # fmt: skip
 
-    def record(self, lines: list[UsageLine], *, release: str | None = None) -> list[MeteredUsage]:
+    def record(self, lines: list[UsageLine]) -> list[MeteredUsage]:
         """One transaction. Raises Conflict or InvalidInput for the first line that cannot be."""
+        return [usage for usage, _ in self._record(lines)]
+
+    def _record(
+        self, lines: list[UsageLine], *, release: str | None = None
+    ) -> list[tuple[MeteredUsage, LockedCounter | None]]:
         runtime = self._runtime
         recorded = runtime.recorder().record(lines, now=runtime.now(), release=release)
         for each in recorded:
             each.raise_if_refused()
-        usages = [MeteredUsage.of(line, each) for line, each in zip(lines, recorded, strict=True)]
-        self._sync({usage.billable for usage in usages if usage.charge})
+        pairs = zip(lines, recorded, strict=True)
+        usages = [(MeteredUsage.of(line, each), each.counter) for line, each in pairs]
+        self._sync({usage.billable for usage, _ in usages if usage.charge})
         return usages
 
     def _fields(self, begun: Begun, metered: Metered | None) -> dict[str, Any]:

@@ -206,8 +206,8 @@ class AiMeter:
 def _metered(calls: Calls, begun: Begun, provider: Provider, response: Any) -> MeteredResponse[Any]:
     if is_stream(response) or is_async_stream(response):
         return metered_stream(response, calls, begun, provider.stream())
-    usage = calls.end(begun, lambda: provider.usage(response), response)
-    return MeteredResponse(response, usage, calls.after(begun))
+    usage, counter = calls.end(begun, lambda: provider.usage(response), response)
+    return MeteredResponse(response, usage, calls.after(begun, counter))
 
 
 def _batches(lines: list[Any]) -> Iterator[list[Any]]:

@@ -45,7 +45,7 @@ class _Ending:
             if not self._has_told():
                 return
         try:
-            usage = self._calls.end(self._begun, self._seen.usage, None)
+            usage, counter = self._calls.end(self._begun, self._seen.usage, None)
         except UsageNotRecorded as trouble:
             if error is None:
                 raise
@@ -54,7 +54,7 @@ class _Ending:
         result = self.result()
         if result is not None:
             result.usage = usage
-            result.limit_check = self._calls.after(self._begun)
+            result.limit_check = self._calls.after(self._begun, counter)
 
     def _has_told(self) -> bool:
         try:

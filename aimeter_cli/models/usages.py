@@ -78,6 +78,7 @@ class UsageDay(SQLModel, table=True):
         Index("ix_usage_day", "billable_id", "day"),
         Index("ix_usage_day_day", "day"),
         partial_index("ix_usage_day_overage", "overage_id", where="overage_id IS NOT NULL"),
+        partial_index("ix_usage_day_counter", "counter_id", where="counter_id IS NOT NULL"),
     )
 
     id: int = primary_key()

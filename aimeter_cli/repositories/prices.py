@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from aimeter_cli.db.prepared import Prepared
 from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.money import from_nanos
 from aimeter_cli.domain.pricing import PRICE_KEYS, ModelPrice
@@ -16,9 +18,7 @@ from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.prices import PriceRow
 
 _prices = table_of(PriceRow)
-_KNOWN = select(_prices.c.digest, _prices.c.id).where(
-    _prices.c.digest.in_(bindparam("digests", expanding=True))
-)
+_KNOWN = Prepared(select(_prices.c.id).where(_prices.c.digest == bindparam("digest")))
 
 PriceKey = tuple[str, str, ModelPrice]
 """(provider, model, price): the names are the caller's."""
@@ -38,8 +38,7 @@ def keep_prices(session: Session, keys: Iterable[PriceKey], now: datetime) -> di
 
 
 def _ids(session: Session, digests: Iterable[str]) -> dict[str, int]:
-    rows = session.connection().execute(_KNOWN, {"digests": list(digests)})
-    return {row.digest: row.id for row in rows}
+    return {digest: row["id"] for digest in digests for row in _KNOWN.rows(session, digest=digest)}
 
 
 def _row(digest: str, key: PriceKey, now: datetime) -> dict[str, object]:
@@ -56,6 +55,7 @@ def _row(digest: str, key: PriceKey, now: datetime) -> dict[str, object]:
     }
 
 
+@lru_cache(maxsize=4096)
 def _digest(key: PriceKey) -> str:
     provider, model, price = key
     content = "\x1f".join((provider, model, price.currency, price.source, *map(str, price.per_1m)))

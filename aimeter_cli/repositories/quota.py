@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, bindparam, or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlmodel import Session
 
+from aimeter_cli.db.prepared import Prepared, Row
 from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
@@ -35,7 +36,7 @@ OVERRIDE_LIMITS = (
     "lifts_tokens", "lifts_cost", "lifts_requests",
 )  # fmt: skip
 
-_SUBSCRIBED = (
+_SUBSCRIBED = Prepared(
     select(
         _billables.c.id.label("billable_id"),
         *(_subscriptions.c[name] for name in SUBSCRIBER),
@@ -57,29 +58,32 @@ _SUBSCRIBED = (
             & (_overrides.c.ends_at > _NOW),
         )
     )
-    .where(_billables.c.type == bindparam("type"), _billables.c.external_id == bindparam("id"))
+    .where(
+        _billables.c.type == bindparam("type"), _billables.c.external_id == bindparam("external_id")
+    )
     .order_by(_subscriptions.c.started_at.desc(), _subscriptions.c.id.desc())
 )
-_COUNTER = select(_counters).where(
-    _counters.c.billable_id == bindparam("billable"),
-    _counters.c.plan_id == bindparam("plan"),
-    _counters.c.period_start == bindparam("start"),
-    _counters.c.period_end == bindparam("end"),
-    _counters.c.is_trial == bindparam("trial"),
+_COUNTER = Prepared(
+    select(_counters).where(
+        _counters.c.billable_id == bindparam("billable"),
+        _counters.c.plan_id == bindparam("plan"),
+        _counters.c.period_start == bindparam("start"),
+        _counters.c.period_end == bindparam("end"),
+        _counters.c.is_trial == bindparam("trial"),
+    )
 )
 
 
-def subscribed(session: Session, ref: BillableRef, now: datetime) -> Sequence[RowMapping]:
+def subscribed(session: Session, ref: BillableRef, now: datetime) -> Sequence[Row]:
     """The billable with each subscription that has not ended, the latest started first; ``id`` is
     None where it has none. Empty: there is no such billable.
 
     With the plan of ``now`` (``plan_…``) and the limit override that holds (``override_…``).
     """
-    parameters = {"type": ref.type, "id": ref.id, "now": now}
-    return session.connection().execute(_SUBSCRIBED, parameters).mappings().all()
+    return _SUBSCRIBED.rows(session, type=ref.type, external_id=ref.id, now=now)
 
 
-def counter(session: Session, key: CounterKey) -> RowMapping | None:
+def counter(session: Session, key: CounterKey) -> Row | None:
     """The counter as it stands, not locked; None: nothing was counted yet."""
     parameters = dict(zip(("billable", "plan", "start", "end", "trial"), key, strict=True))
-    return session.connection().execute(_COUNTER, parameters).mappings().first()
+    return _COUNTER.first(session, **parameters)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Table,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Session
 
+from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.domain.quota import Totals
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
-from aimeter_cli.models.usages import WAITING, Usage, UsageCounter
+from aimeter_cli.models.usages import WAITING, Usage, UsageCounter, UsageDay
 
 _usages = table_of(Usage)
 _counters = table_of(UsageCounter)
 _billables = table_of(Billable)
+_days = table_of(UsageDay)
+
+
+def _tokens(table: Table) -> ColumnElement[int]:
+    return reduce(add, (table.c[name] for name in TOKEN_FIELDS))
+
+
+_PRUNED = select(
+    func.coalesce(func.sum(_tokens(_days)), 0), func.coalesce(func.sum(_days.c.requests), 0)
+).where(_days.c.counter_id == bindparam("counter"))
 
 
 def waiting_ids(
@@ -62,17 +85,16 @@ def lock_waiting(session: Session, ids: Sequence[int]) -> set[int]:
     return set(session.connection().execute(query).scalars())
 
 
-def counted_at(session: Session, counter: RowMapping, ids: Sequence[int]) -> dict[int, Totals]:
+def counted_at(
+    session: Session, counter: Mapping[Any, Any], ids: Sequence[int]
+) -> dict[int, Totals]:
     """Tokens and requests that the counter had when it counted each of these usages.
 
-    Its usages are numbered in the order of counting. Those that were pruned since are not seen:
-    they are taken for later ones, in the customer's favour.
+    Its usages are numbered in the order of counting. Those that were pruned came before: a period
+    with a usage that waits is not pruned.
     """
     c = _usages.c
-    tokens = (
-        c.input_tokens + c.cached_input_tokens + c.cache_write_tokens
-        + c.output_tokens + c.reasoning_tokens
-    )  # fmt: skip
+    tokens = _tokens(_usages)
     counted = (
         select(
             c.id,
@@ -89,9 +111,13 @@ def counted_at(session: Session, counter: RowMapping, ids: Sequence[int]) -> dic
         )
         .subquery()
     )
-    query = select(counted).where(counted.c.id.in_(ids))
-    rows = session.connection().execute(query)
-    return {usage_id: Totals(int(before), requests) for usage_id, before, requests in rows}
+    connection = session.connection()
+    gone_tokens, gone_requests = connection.execute(_PRUNED, {"counter": counter["id"]}).one()
+    rows = connection.execute(select(counted).where(counted.c.id.in_(ids)))
+    return {
+        usage_id: Totals(int(gone_tokens + before), int(gone_requests + requests))
+        for usage_id, before, requests in rows
+    }
 
 
 def mark_priced(session: Session, ids: Iterable[int]) -> None:

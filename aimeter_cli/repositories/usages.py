@@ -13,6 +13,7 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     bindparam,
+    column,
     exists,
     select,
     text,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from aimeter_cli.db.prepared import Prepared, Row, execute_many
 from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.references import BillableRef
@@ -59,15 +61,19 @@ CounterKey = tuple[int, int, datetime, datetime, bool]
 """(billable, plan, period start, period end, whether in a trial)."""
 
 _KNOWN = (
-    "SELECT id, idempotency_key, fingerprint, overage_id, charge, state, cost, currency"
-    " FROM ai_usages"
-    " WHERE idempotency_key "
-)
+    "id", "idempotency_key", "fingerprint", "overage_id", "charge", "state", "cost", "currency",
+)  # fmt: skip
 _KNOWN_KEYS = {
-    "sqlite": text(_KNOWN + "IN (SELECT value FROM json_each(:keys))"),
-    "postgresql": text(_KNOWN + "IN (SELECT json_array_elements_text(CAST(:keys AS json)))"),
-}
-_COUNTER = (
+    dialect: Prepared(
+        text(f"SELECT {', '.join(_KNOWN)} FROM ai_usages WHERE idempotency_key IN ({keys})")
+        .columns(*map(column, _KNOWN))
+    )
+    for dialect, keys in (
+        ("sqlite", "SELECT value FROM json_each(:keys)"),
+        ("postgresql", "SELECT json_array_elements_text(CAST(:keys AS json))"),
+    )
+}  # fmt: skip
+_COUNTER = Prepared(
     select(counters)
     .where(
         counters.c.billable_id == bindparam("billable"),
@@ -78,7 +84,7 @@ _COUNTER = (
     )
     .with_for_update(key_share=True)
 )
-_UPDATE_COUNTER = (
+_UPDATE_COUNTER = Prepared(
     update(counters)
     .where(counters.c.id == bindparam("counter"))
     .values({name: bindparam(f"new_{name}", type_=BigInteger()) for name in TOTALS})
@@ -91,7 +97,7 @@ _HAS_OVERRIDES = (
     )
     .label("has_overrides")
 )
-_ACCOUNTS = (
+_ALL_ACCOUNTS = (
     select(
         _billables.c.type,
         _billables.c.external_id,
@@ -102,22 +108,22 @@ _ACCOUNTS = (
     .select_from(
         _billables.outerjoin(_subscriptions, _subscriptions.c.billable_id == _billables.c.id)
     )
-    .where(
-        tuple_(_billables.c.type, _billables.c.external_id).in_(
-            bindparam("billables", expanding=True)
-        )
-    )
     .order_by(_subscriptions.c.started_at.desc(), _subscriptions.c.id.desc())
+)
+_NAMES = tuple_(_billables.c.type, _billables.c.external_id)
+_ACCOUNTS = _ALL_ACCOUNTS.where(_NAMES.in_(bindparam("billables", expanding=True)))
+_ACCOUNT = Prepared(
+    _ALL_ACCOUNTS.where(
+        _billables.c.type == bindparam("type"), _billables.c.external_id == bindparam("external_id")
+    )
 )
 _PLANS = select(_plans).where(_plans.c.id.in_(bindparam("plans", expanding=True)))
 
 
-def known_keys(session: Session, keys: Sequence[str]) -> dict[str, RowMapping]:
-    """Usages that are there already, by idempotency key. ``charge`` is in nanos."""
-    connection = session.connection()
-    query = _KNOWN_KEYS[connection.dialect.name]
-    rows = connection.execute(query, {"keys": json.dumps(keys)}).mappings()
-    return {row["idempotency_key"]: row for row in rows}
+def known_keys(session: Session, keys: Sequence[str]) -> dict[str, Row]:
+    """Usages that are there already, by idempotency key. ``charge`` and ``cost`` are in nanos."""
+    query = _KNOWN_KEYS[session.connection().dialect.name]
+    return {row["idempotency_key"]: row for row in query.rows(session, keys=json.dumps(keys))}
 
 
 def others_may_write(session: Session) -> bool:
@@ -140,17 +146,20 @@ def insert_usages(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
     Raises IntegrityError if another writer used one of the keys meanwhile.
     """
     connection = session.connection()
-    connection.exec_driver_sql(_INSERT[connection.dialect.name], list(rows))
+    execute_many(connection, _INSERT[connection.dialect.name], rows)
 
 
 def account_rows(
-    session: Session, billables: Iterable[BillableRef], since: datetime
-) -> Sequence[RowMapping]:
+    session: Session, billables: Sequence[BillableRef], since: datetime
+) -> Sequence[Mapping[Any, Any]]:
     """Those of these billables that there are, with every subscription that they ever had, the
     latest started first; ``id`` is None where a billable has none.
 
     ``has_overrides``: whether it has limit overrides that end after ``since``.
     """
+    if len(billables) == 1:
+        [ref] = billables
+        return _ACCOUNT.rows(session, type=ref.type, external_id=ref.id, since=since)
     refs = [(ref.type, ref.id) for ref in billables]
     parameters = {"billables": refs, "since": since}
     return session.connection().execute(_ACCOUNTS, parameters).mappings().all()
@@ -164,14 +173,14 @@ def lock_counters(
     session: Session,
     wanted: Collection[CounterKey],
     new_terms: Callable[[CounterKey], Mapping[str, Any]],
-) -> dict[CounterKey, RowMapping]:
+) -> dict[CounterKey, Row]:
     """The counters, made where missing with ``new_terms``, locked in one order."""
-    connection = session.connection()
-    found: dict[CounterKey, RowMapping] = {}
+    found: dict[CounterKey, Row] = {}
     for key in sorted(wanted):
         parameters = dict(zip(("billable", "plan", "start", "end", "trial"), key, strict=True))
-        row = connection.execute(_COUNTER, parameters).mappings().first()
+        row = _COUNTER.first(session, **parameters)
         if row is None:
+            connection = session.connection()
             billable, plan, start, end, trial = key
             zero = dict.fromkeys(TOTALS, 0)
             connection.execute(
@@ -183,7 +192,7 @@ def lock_counters(
                 )
                 .on_conflict_do_nothing()
             )  # fmt: skip
-            row = connection.execute(_COUNTER, parameters).mappings().one()
+            [row] = _COUNTER.rows(session, **parameters)
         found[key] = row
     return found
 
@@ -195,7 +204,7 @@ def update_counters(session: Session, totals: Mapping[int, Mapping[str, int]]) -
         for counter, new in totals.items()
     ]
     if rows:
-        session.connection().execute(_UPDATE_COUNTER, rows)
+        _UPDATE_COUNTER.run(session, rows)
 
 
 def mark_counter(session: Session, counter_id: int, **marks: Any) -> None:

@@ -38,6 +38,8 @@ def test_credits_are_added_deducted_given_back_and_listed(cli: Cli) -> None:
     )
     listed = cli("credits", "transactions", "--kind", "deduct", "--since", "2026-11-15", *JSON)
     assert [entry["id"] for entry in listed.json] == [2]
+    for outside in ("--since", "2026-11-15T12:00:01Z"), ("--until", "2026-11-15T12:00:00Z"):
+        assert cli("credits", "transactions", *outside, *JSON).json == []
     assert cli("audit").code == 0
 
 

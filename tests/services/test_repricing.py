@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,8 @@ from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.services.audit.run import run_audit
 from aimeter_cli.services.credits.changes import add
 from aimeter_cli.services.credits.paying import pay_unpaid
+from aimeter_cli.services.overages.by_hand import waive
+from aimeter_cli.services.prune import horizon, plan_prune, prune
 from aimeter_cli.services.recording.record import Recorder
 from aimeter_cli.services.repricing import run
 from aimeter_cli.services.repricing.outcome import Repricing
@@ -415,3 +417,21 @@ def test_an_override_that_held_then_holds_for_the_cost_too(world: World) -> None
     reprice(world)
     assert charged(world) == Decimal(1)
     adds_up(world)
+
+
+def test_usage_that_was_pruned_still_counts_before_what_is_repriced(any_world: World) -> None:
+    subscriber(any_world, token_limit=100)
+    for tokens in (100, 400, 500):
+        any_world.use(tokens, cost="0.5")
+    ids = [overage.id for overage in any_world.overages]
+    waive(any_world.database, ids, reason="of a test", now=any_world.now)
+    any_world.now = datetime(2027, 1, 10, tzinfo=UTC)
+    before = horizon(any_world.settings, timedelta(days=45), now=any_world.now)
+    planned = plan_prune(any_world.database, any_world.settings, before, now=any_world.now)
+    prune(any_world.database, any_world.settings, planned, now=any_world.now)
+    assert usages(any_world) == []
+    waived = charged(any_world)
+    use(any_world, 1000, occurred_at="2026-11-27T00:00:00Z")
+    reprice(any_world)
+    assert charged(any_world) - waived == usages(any_world)[-1].cost  # all of it lies beyond
+    adds_up(any_world)

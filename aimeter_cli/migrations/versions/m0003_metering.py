@@ -111,9 +111,9 @@ def _days() -> None:
     )
     op.create_index("ix_usage_day", "ai_usage_days", ["billable_id", "day"])
     op.create_index("ix_usage_day_day", "ai_usage_days", ["day"])
-    _partial_index(
-        "ix_usage_day_overage", "ai_usage_days", "overage_id", where="overage_id IS NOT NULL"
-    )
+    for column in ("overage", "counter"):
+        _partial_index(f"ix_usage_day_{column}", "ai_usage_days", f"{column}_id",
+                       where=f"{column}_id IS NOT NULL")  # fmt: skip
 
 
 def _wallets() -> None:

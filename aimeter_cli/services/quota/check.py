@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping
 from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.db.prepared import Row
 from aimeter_cli.domain.allowance import (
     LimitCheck,
     LimitExceeded,
@@ -29,10 +29,10 @@ from aimeter_cli.repositories.overrides import override_of
 from aimeter_cli.repositories.quota import OVERRIDE_LIMITS, PLAN_TERMS
 from aimeter_cli.services.credits.standing import available
 from aimeter_cli.services.recording.accounts import Subscriber, counter_key, plan_terms
-from aimeter_cli.services.recording.counting import pinned_terms, stored_totals
+from aimeter_cli.services.recording.counting import LockedCounter, pinned_terms, stored_totals
 from aimeter_cli.settings.table import Settings
 
-__all__ = ["LimitCheck", "LimitExceeded", "check_quota", "check_quota_in"]
+__all__ = ["LimitCheck", "LimitExceeded", "check_after", "check_quota", "check_quota_in"]
 
 
 def check_quota(
@@ -92,7 +92,25 @@ def check_quota_in(
     return decide_on_plan(limited, tokens, from_nanos(cost), requests)
 
 
-def _mode(current: tuple[RowMapping, Subscriber] | None) -> BillingMode:
+def check_after(
+    check: LimitCheck, counter: LockedCounter, *, now: datetime, tokens: int = 0, cost: int = 0
+) -> LimitCheck | None:
+    """``check`` as it is once a call has been counted, told by its counter alone.
+
+    None: other limits or another period hold by now, only the database can tell.
+    """
+    row, limits = counter.row, limits_of(counter.terms, counter.totals, counter.pinned)
+    if (
+        check.behavior != counter.terms.behavior
+        or (check.period_start, check.period_end) != (row["period_start"], row["period_end"])
+        or [limit.limit for limit in check.limits] != [limit.limit for limit in limits]
+        or now >= row["period_end"]
+    ):
+        return None
+    return decide_on_plan(replace(check, limits=limits), tokens, from_nanos(cost), requests=1)
+
+
+def _mode(current: tuple[Row, Subscriber] | None) -> BillingMode:
     return "plan" if current is None or current[1].is_metered else "credits"
 
 
@@ -108,7 +126,7 @@ def _limited(
     session: Session,
     settings: Settings,
     check: LimitCheck,
-    row: RowMapping,
+    row: Row,
     subscriber: Subscriber,
     now: datetime,
 ) -> LimitCheck:
@@ -136,5 +154,5 @@ def _limited(
     )
 
 
-def _prefixed(row: RowMapping, prefix: str, names: Sequence[str]) -> dict[str, Any]:
+def _prefixed(row: Row, prefix: str, names: Sequence[str]) -> dict[str, Any]:
     return {name: row[prefix + name] for name in names}

@@ -43,7 +43,7 @@ class Subscriber:
     is_incomplete: bool
 
     @classmethod
-    def of(cls, row: RowMapping) -> Subscriber:
+    def of(cls, row: Mapping[Any, Any]) -> Subscriber:
         return cls(
             row["id"],
             row["plan_id"],
@@ -133,7 +133,7 @@ class Accounts:
 
     def _read(self, refs: Iterable[str], since: datetime) -> None:
         overridden: set[int] = set()
-        for row in account_rows(self._session, map(BillableRef.parse, refs), since):
+        for row in account_rows(self._session, [BillableRef.parse(ref) for ref in refs], since):
             billable_id = row["billable_id"]
             self.ids[f"{row['type']}:{row['external_id']}"] = billable_id
             if row["id"] is not None:

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import RowMapping
 from sqlmodel import Session
 
+from aimeter_cli.db.prepared import Row
 from aimeter_cli.domain.money import from_nanos, in_range
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.pricing import ModelPrice, PriceBook
@@ -44,7 +44,8 @@ class Recorded(NamedTuple):
     """What became of a line. ``charge`` in nanos of the plan's currency, ``cost`` of its own.
 
     ``is_new`` False: its key was there already, nothing has changed. ``conflict``: it was there
-    with other content. ``refusal``: why it cannot be recorded at all.
+    with other content. ``refusal``: why it cannot be recorded at all. ``counter``: after the whole
+    batch, of a new line that is counted.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Recorded(NamedTuple):
     refusal: str | None = None
     cost: int | None = None
     currency: str | None = None
+    counter: LockedCounter | None = None
 
     def raise_if_refused(self) -> None:
         """Raises InvalidInput for a refusal, Conflict for a key used for another usage."""
@@ -364,7 +366,7 @@ def _mode(line: UsageLine, account: Account | None) -> str:
     return "plan" if account is None or account.is_metered else "credits"
 
 
-def _repeat(key: str, line: UsageLine, row: RowMapping) -> Recorded:
+def _repeat(key: str, line: UsageLine, row: Row) -> Recorded:
     return Recorded(
         key,
         is_new=False,
@@ -382,5 +384,5 @@ def _recorded(entry: Entry, standings: dict[int, tuple[bool, int | None]]) -> Re
     beyond, left = standings[entry.counter.id] if entry.counter else (False, None)
     return Recorded(
         entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left,
-        cost=entry.cost, currency=entry.currency,
+        cost=entry.cost, currency=entry.currency, counter=entry.counter,
     )  # fmt: skip

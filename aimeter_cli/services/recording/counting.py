@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping
-
+from aimeter_cli.db.prepared import Row
 from aimeter_cli.domain.money import in_range, to_nanos
 from aimeter_cli.domain.overrides import Override
 from aimeter_cli.domain.quota import Terms, Totals, charge
@@ -28,7 +27,7 @@ class LockedCounter:
     ``due`` the charge of ``totals`` under them. ``is_adjusted``: see ``ai_usage_counters``.
     """
 
-    row: RowMapping
+    row: Row
     id: int
     currency: str
     pinned: Terms
@@ -39,7 +38,7 @@ class LockedCounter:
     is_adjusted: bool
 
     @classmethod
-    def of(cls, row: RowMapping) -> LockedCounter:
+    def of(cls, row: Row) -> LockedCounter:
         terms, totals = pinned_terms(row), stored_totals(row)
         due = charge(terms, totals)
         return cls(

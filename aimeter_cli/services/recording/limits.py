@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import RowMapping
 from sqlmodel import Session
 
+from aimeter_cli.db.prepared import Row
 from aimeter_cli.domain.allowance import Limit, limits_of, tightest
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.periods import iso
@@ -19,7 +19,7 @@ from aimeter_cli.settings.table import Settings
 def tell_limits(
     session: Session,
     settings: Settings,
-    counter: RowMapping,
+    counter: Row,
     plan: Callable[[], str],
     terms: Terms,
     totals: Totals,
