@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.settings.load import Loaded, load_settings
 from aimeter_cli.settings.table import Settings
 
@@ -54,14 +55,11 @@ class App:
     def database(self) -> Database:
         """The migrated database. Raises DatabaseError (exit 5) if it is not and cannot be.
 
-        ConfigurationError for a listener that cannot be imported.
+        ConfigurationError for a listener that an application cannot import.
         """
         from aimeter_cli.migrations.upgrade import ensure_current
 
-        if self.settings.event_listeners:
-            from aimeter_cli.services.events.listeners import load_listeners
-
-            load_listeners(self.settings.event_listeners)
+        self._load_listeners()
         database = self.unchecked_database
         ensure_current(database)
         return database
@@ -76,6 +74,19 @@ class App:
             database.read_only_reason = "--as-of writes nothing while a live Stripe key is set"
         database.after_commit = self._tell
         return database
+
+    def _load_listeners(self) -> None:
+        """An application must not run without its own; a command goes on, and says so."""
+        if not self.settings.event_listeners:
+            return
+        from aimeter_cli.services.events.listeners import load_listeners
+
+        try:
+            load_listeners(self.settings.event_listeners)
+        except ConfigurationError as error:
+            if self._warn is None:
+                raise
+            self._warn(f"{error.message}: it hears nothing of what this command does")
 
     def _tell(self, emitted: Sequence[Emitted]) -> None:
         from aimeter_cli.services.events.listeners import tell

@@ -74,5 +74,10 @@ class UsageNotRecorded(AimeterError):
             f"the call was made, but its usage was not recorded: {reason}",
             hint="Record error.usage once the database is there again; its key makes it safe.",
         )
+        self._reason = reason
         self.usage = usage
         self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes it goes without the response, which may not be able to."""
+        return type(self), (self._reason, self.usage, None)

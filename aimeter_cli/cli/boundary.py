@@ -49,6 +49,9 @@ def _exit_code(run: Callable[[], Any]) -> int:
 def _unexpected(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         return _usage(error)
+    if isinstance(error, OverflowError) or "out of range" in str(getattr(error, "orig", "")):
+        _report("a number, or a time, is larger than can be kept", "Look at what was typed.")
+        return 2
     exceptions: Any = sys.modules.get("sqlalchemy.exc")  # never imported for this check
     if exceptions is not None and (
         isinstance(error, exceptions.OperationalError | exceptions.InterfaceError)

@@ -22,6 +22,8 @@ from sqlmodel import Session
 from aimeter_cli.errors import ConfigurationError, DatabaseError
 
 if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection
+
     from aimeter_cli.domain.events import Emitted
 
 _BUSY_TIMEOUT_SECONDS = 60
@@ -95,11 +97,13 @@ class Database:
     def _session(self, *, write: bool) -> Iterator[Session]:
         """Closing it rolls back what is not committed; what was read or built stays readable."""
         connection = self._connect()
+        info = connection.info
         try:
-            connection.execution_options(**{_WRITE: write})
+            info[_WRITE] = write
             with Session(connection, expire_on_commit=False, autoflush=True) as session:
                 yield session
         finally:
+            del info[_WRITE]
             connection.close()
 
     def _connect(self) -> Connection:
@@ -127,7 +131,8 @@ class Database:
                 hint="pip install 'aimeter-cli[postgres]', and use postgresql+psycopg://…",
             ) from None
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        # As a listener, it would make the engine look for listeners at every statement.
+        engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment, method-assign]
         return engine
 
 
@@ -156,6 +161,6 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+def _begin_sqlite(connection: PoolProxiedConnection) -> None:
+    driver: Any = connection.dbapi_connection
+    driver.execute("BEGIN IMMEDIATE" if connection.info.get(_WRITE) else "BEGIN")

@@ -93,6 +93,21 @@ def execute_many(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
         raise _known(connection, sql, rows, error) from error
 
 
+def copy_in(
+    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """COPY, the quickest way to add many rows to PostgreSQL."""
+    driver: Any = connection.dialect.dbapi
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    cursor: Any = connection.connection.cursor()
+    try:
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except driver.Error as error:
+        raise _known(connection, statement, (), error) from error
+
+
 def _values(composed: _Composed, parameters: Mapping[str, Any]) -> _Values:
     given = {**composed.fixed, **parameters}
     values = [

@@ -193,6 +193,9 @@ class LimitExceeded(AimeterError):
         super().__init__(f"{check.billable} is blocked: {check.explanation}")
         self.check = check
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.check,)
+
 
 def decide_on_plan(check: LimitCheck, tokens: int, cost: Decimal, requests: int) -> LimitCheck:
     """``check`` with the answer for a call that is estimated to use so much."""

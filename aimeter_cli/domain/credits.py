@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aimeter_cli.domain.money import MAX_NANOS, Money, from_nanos, to_nanos
 from aimeter_cli.errors import AimeterError
@@ -75,6 +75,7 @@ class InsufficientCredits(AimeterError):
     """
 
     def __init__(self, standing: Standing, needed: int = 0) -> None:
+        self._told = (standing, needed)
         self.billable, self.currency = standing.billable, standing.currency
         self.needed, self.balance = from_nanos(needed), from_nanos(standing.balance)
         self.held, self.has_unpaid = from_nanos(standing.held), standing.has_unpaid
@@ -84,6 +85,9 @@ class InsufficientCredits(AimeterError):
             f"{self.billable} {_told(standing, needed)}",
             hint=f"aimeter credits add {self.billable} AMOUNT",
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._told
 
 
 def _told(standing: Standing, needed: int) -> str:

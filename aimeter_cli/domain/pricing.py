@@ -39,7 +39,13 @@ class ModelPrice:
     source: str = CONFIGURATION
 
     def cost(self, tokens: tuple[int, ...]) -> int | None:
-        """Nanos for so many tokens by class, half to even; None if a class used has no price."""
+        """Nanos for so many tokens by class, half to even.
+
+        None if a class used has no price, or if none was used: what tells no tokens, such as a
+        stream that was left early, has no price, rather than the price 0.
+        """
+        if not any(tokens):
+            return None
         total = 0
         for count, price in zip(tokens, self.per_1m, strict=True):
             if count:

@@ -6,8 +6,11 @@ the status is never stored, so that no clock needs to run for it to be right.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+from aimeter_cli.domain.periods import parse_time
 
 Status = Literal[
     "scheduled", "incomplete", "trialing", "active", "grace", "paused", "canceled", "expired"
@@ -77,7 +80,10 @@ def in_trial(facts: Facts, moment: datetime) -> bool:
 
 
 class PlanFacts(Protocol):
-    """Which plan, and a change of it: from ``plan_changes_at`` on it is ``next_plan_id``."""
+    """Which plan, and a change of it: from ``plan_changes_at`` on it is ``next_plan_id``.
+
+    ``plan_history``: the plans before, oldest first, each ``{"plan_id", "until"}``, an ISO time.
+    """
 
     @property
     def plan_id(self) -> int: ...
@@ -85,6 +91,8 @@ class PlanFacts(Protocol):
     def next_plan_id(self) -> int | None: ...
     @property
     def plan_changes_at(self) -> datetime | None: ...
+    @property
+    def plan_history(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 class PlanChange(NamedTuple):
@@ -93,16 +101,39 @@ class PlanChange(NamedTuple):
     plan_id: int
     next_plan_id: int | None
     plan_changes_at: datetime | None
+    plan_history: Sequence[Mapping[str, Any]]
 
 
 def plan_at(facts: PlanFacts, moment: datetime) -> int:
     """The id of the plan that holds at ``moment``.
 
-    A change is kept after it took effect: what occurred before it counts against the plan of then.
+    Changes are kept after they took effect: what occurred before counts against the plan of then.
     """
+    for plan_id, until in plans_before(facts):
+        if moment < until:
+            return plan_id
+    return last_plan(facts)
+
+
+def is_history(facts: PlanFacts, moment: datetime) -> bool:
+    """Whether only ``plan_history`` knows the plan of ``moment``."""
+    history = facts.plan_history
+    return bool(history) and moment < parse_time(history[-1]["until"])
+
+
+def plans_before(facts: PlanFacts) -> list[tuple[int, datetime]]:
+    """The id of each plan before the last one, and the time until which it holds; oldest first."""
+    before = [(each["plan_id"], parse_time(each["until"])) for each in facts.plan_history]
+    if facts.next_plan_id is not None and facts.plan_changes_at is not None:
+        before.append((facts.plan_id, facts.plan_changes_at))
+    return before
+
+
+def last_plan(facts: PlanFacts) -> int:
+    """The id of the plan that holds once every change has come."""
     if facts.next_plan_id is None or facts.plan_changes_at is None:
         return facts.plan_id
-    return facts.plan_id if moment < facts.plan_changes_at else facts.next_plan_id
+    return facts.next_plan_id
 
 
 def unchanged_until(facts: Facts, moment: datetime) -> datetime | None:

@@ -19,7 +19,7 @@ from aimeter_cli.domain.money import nearest_nanos
 from aimeter_cli.domain.periods import iso, parse_time
 from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.domain.subscription import BillingMode
+from aimeter_cli.domain.subscription import BILLING_MODES, BillingMode
 from aimeter_cli.errors import InvalidInput
 
 USAGE_FIELDS = (
@@ -38,7 +38,11 @@ MAX_TOKENS = 10**12
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far in the future a usage may lie, for hosts whose clocks differ."""
 
-_KNOWN = frozenset(USAGE_FIELDS)
+CALLER_FIELDS = ("billing_mode", "user", "tenant")
+"""What a line may tell of its caller, beside :data:`USAGE_FIELDS`."""
+ADJUSTMENT = "reprice:"
+"""How the keys of corrections begin: no caller's may."""
+_KNOWN = frozenset((*USAGE_FIELDS, *CALLER_FIELDS))
 _TEXT_LIMIT = 200
 _SEPARATOR = "\x1f"
 _CLASSES = ",".join(["%d"] * len(TOKEN_FIELDS))
@@ -121,6 +125,10 @@ def usage_line(
     )
     cost, currency = _cost(get("cost"), get("currency"))
     key = _text("idempotency_key", get("idempotency_key"))
+    if key is not None and key.startswith(ADJUSTMENT):
+        raise InvalidInput(f"idempotency_key: {ADJUSTMENT!r} begins the keys of corrections")
+    if not fields.keys().isdisjoint(CALLER_FIELDS) or caller is not NOBODY:
+        caller = _caller(fields, caller)
     said = get("occurred_at")
     if said is not None and said != "":
         occurred, stamp = _moment(said)
@@ -197,6 +205,15 @@ def _text(name: str, value: object) -> str | None:
     return value
 
 
+def _caller(fields: Mapping[str, object], usual: Caller) -> Caller:
+    mode = _text("billing_mode", fields.get("billing_mode")) or usual.billing_mode
+    if mode not in (None, *BILLING_MODES):
+        raise InvalidInput(f"billing_mode: expected {' or '.join(BILLING_MODES)}, got {mode!r}")
+    user = _text("user", fields.get("user") or usual.user)
+    found = Caller(mode, user, _text("tenant", fields.get("tenant") or usual.tenant))
+    return NOBODY if found == NOBODY else found
+
+
 _known_text = lru_cache(maxsize=4096)(_text)
 
 
@@ -242,7 +259,7 @@ def _moment(value: object) -> tuple[datetime, str]:
         moment = value.astimezone(UTC)
     elif isinstance(value, str):
         moment = parse_time(value, "occurred_at")
-        if len(value) == 20 and value[10] == "T" and value[16] == ":" and value[19] == "Z":
+        if len(value) == 20 and value[4:11:3] == "--T" and value[13:20:3] == "::Z":
             return moment, value
     else:
         raise InvalidInput(f"occurred_at: expected an ISO 8601 text, got {value!r}")
@@ -259,4 +276,9 @@ def _meta(value: object) -> str | None:
             raise InvalidInput("meta: expected a JSON object") from None
     if not isinstance(value, Mapping):
         raise InvalidInput(f"meta: expected an object, got {value!r}")
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidInput("meta: expected what JSON can hold, in valid Unicode") from None
+    return text

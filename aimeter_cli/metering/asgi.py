@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from aimeter_cli.domain.allowance import LimitCheck
+from aimeter_cli.errors import AimeterError
 from aimeter_cli.metering.meter import AiMeter
 
+_log = logging.getLogger("aimeter")
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -54,8 +59,12 @@ class QuotaMiddleware:
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                now = await asyncio.to_thread(meter.check)
-                message["headers"] = [*message.get("headers", ()), *_headers(now)]
+                try:
+                    now = await asyncio.to_thread(meter.check)
+                except (AimeterError, SQLAlchemyError) as error:  # the answer must not be lost
+                    _log.warning("the limits could not be read: %s", type(error).__name__)
+                else:
+                    message["headers"] = [*message.get("headers", ()), *_headers(now)]
             await send(message)
 
         await self._app(scope, receive, telling)

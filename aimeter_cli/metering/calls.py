@@ -16,6 +16,7 @@ from aimeter_cli.db.engine import is_deadlock
 from aimeter_cli.domain.allowance import LimitCheck
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.money import to_nanos
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.subscription import BillingMode
@@ -26,8 +27,10 @@ from aimeter_cli.metering.runtime import Runtime
 from aimeter_cli.providers.base import Metered
 from aimeter_cli.repositories.billables import get_or_create_billable
 from aimeter_cli.repositories.outbox import emit
+from aimeter_cli.repositories.usages import known_keys
 from aimeter_cli.services.credits.holds import close_hold, hold
 from aimeter_cli.services.quota.check import check_after, check_quota
+from aimeter_cli.services.recording.batch import key_conflict
 from aimeter_cli.services.recording.counting import LockedCounter
 
 _HOLD = timedelta(hours=1)
@@ -94,6 +97,7 @@ class Calls:
         if said.provider is None:
             raise InvalidInput("no provider is named: expected .using_provider('openai', MODEL)")
         tenant = said.tenant if said.tenant is not None else runtime.tenant()
+        self._refuse_what_could_not_be_recorded(said, tenant)
         check = self.check(said)
         check.raise_if_blocked()
         held = None
@@ -111,20 +115,37 @@ class Calls:
 
         With the counter, if it was counted. Raises UsageNotRecorded, which carries the response.
         """
-        fields = self._fields(begun, None)
+        said = begun.said
+        fields = _fields(said, None)
         try:
-            if begun.said.manual is None:
-                fields = self._fields(begun, self._told(begun, read()))
-            line = self.line(begun.said, begun.tenant, fields, now=begun.began_at)
+            if said.manual is None:
+                fields = _fields(said, self._told(begun, read()), str(fields["idempotency_key"]))
+            line = self.line(said, begun.tenant, fields, now=begun.began_at)
             [(usage, counter)] = self._record([line], release=begun.hold)
-        except (AimeterError, SQLAlchemyError) as error:
-            raise UsageNotRecorded(_reason(error), fields, response) from error
+        except Exception as error:
+            caller = {
+                "occurred_at": iso(begun.began_at), "billing_mode": begun.check.billing_mode,
+                "user": str(said.user) if said.user else None, "tenant": begun.tenant,
+            }  # fmt: skip
+            raise UsageNotRecorded(_reason(error), fields | caller, response) from error
         return usage, counter
+
+    def _refuse_what_could_not_be_recorded(self, said: Said, tenant: str | None) -> None:
+        """Before the call is paid for. Raises InvalidInput, Conflict."""
+        fields = _fields(said, None)
+        fields["model"] = said.model or "-"  # else the response's
+        draft = self.line(said, tenant, fields, now=self._runtime.now())
+        if said.key is None or said.model is None:
+            return
+        with self._runtime.database.read() as session:
+            known = known_keys(session, [said.key]).get(said.key)
+        if known is not None and known["fingerprint"] != draft.fingerprint:
+            raise key_conflict(said.key)
 
     def _told(self, begun: Begun, metered: Metered | None) -> Metered | None:
         if metered is None:
             _log.warning(
-                "the response of %s tells no usage: recorded without tokens", begun.said.provider
+                "the response of %s tells no usage: recorded as unpriced", begun.said.provider
             )
         return metered
 
@@ -139,7 +160,11 @@ class Calls:
             )  # fmt: skip
             if found is not None:
                 return found
-        return self.check(said)
+        try:
+            return self.check(said)
+        except (AimeterError, SQLAlchemyError) as error:
+            _log.warning("the limits could not be read after the call: %s", _reason(error))
+            return begun.check
 
     def fail(self, begun: Begun, error: BaseException) -> None:
         """The provider raised: tell so, and give the hold back. Raises nothing itself."""
@@ -161,49 +186,43 @@ class Calls:
         except (AimeterError, SQLAlchemyError) as trouble:
             _log.error("ProviderCallFailed could not be told: %s", _reason(trouble))
 
+    def give_back(self, begun: Begun) -> None:
+        """The call is not made after all."""
+        if begun.hold is not None:
+            with self._runtime.database.write() as session:
+                close_hold(session, begun.hold, now=self._runtime.now())
+
     def line(
-        self, said: Said, tenant: str | None, fields: Mapping[str, Any], *, now: datetime
+        self,
+        said: Said,
+        tenant: str | None,
+        fields: Mapping[str, Any],
+        *,
+        now: datetime,
+        is_told: bool = False,
     ) -> UsageLine:
-        """A checked usage line. Raises InvalidInput."""
+        """A checked usage line. Raises InvalidInput. ``is_told``: its figures are the caller's."""
         caller = Caller(said.billing_mode, str(said.user) if said.user else None, tenant)
         return usage_line(
             fields, now=now, caller=NOBODY if caller == NOBODY else caller,
-            is_measured=said.manual is None,
+            is_measured=said.manual is None and not is_told,
         )  # fmt: skip
 
     def record(self, lines: list[UsageLine]) -> list[MeteredUsage]:
-        """One transaction. Raises Conflict or InvalidInput for the first line that cannot be."""
+        """One transaction, all or nothing. Raises Conflict, InvalidInput."""
         return [usage for usage, _ in self._record(lines)]
 
     def _record(
         self, lines: list[UsageLine], *, release: str | None = None
     ) -> list[tuple[MeteredUsage, LockedCounter | None]]:
         runtime = self._runtime
-        recorded = runtime.recorder().record(lines, now=runtime.now(), release=release)
-        for each in recorded:
-            each.raise_if_refused()
+        recorded = runtime.recorder().record(
+            lines, now=runtime.now(), release=release, all_or_nothing=True
+        )
         pairs = zip(lines, recorded, strict=True)
         usages = [(MeteredUsage.of(line, each), each.counter) for line, each in pairs]
         self._sync({usage.billable for usage, _ in usages if usage.charge})
         return usages
-
-    def _fields(self, begun: Begun, metered: Metered | None) -> dict[str, Any]:
-        """The fields of a usage line; what was said by hand comes before what was found."""
-        said = begun.said
-        fields: dict[str, Any] = {
-            "billable": str(said.payer),
-            "provider": said.provider,
-            "model": said.model or (metered.model if metered is not None else None),
-            "feature": said.feature,
-            "meta": dict(said.meta) or None,
-            "idempotency_key": said.key or uuid.uuid4().hex,
-        }
-        if said.manual is not None:
-            return fields | dict(said.manual)
-        if metered is not None:
-            fields |= dict(zip(TOKEN_FIELDS, metered.tokens, strict=True))
-            fields |= {"cost": metered.cost, "currency": metered.currency}
-        return fields
 
     def _sync(self, billables: set[str]) -> None:
         """With the strategy ``immediate``; a failing Stripe never fails the recording."""
@@ -219,13 +238,31 @@ class Calls:
                 app.database, app.settings, app.driver, billables, now=runtime.now(),
                 stop=StopFlag(),
             )  # fmt: skip
-        except AimeterError as error:
-            notices = [f"not synced: {error.message}"]
+        except (AimeterError, SQLAlchemyError) as error:
+            notices = [f"not synced: {_reason(error)}"]
         for notice in notices:
             _log.warning("%s", notice)
 
 
-def _reason(error: AimeterError | SQLAlchemyError) -> str:
+def _fields(said: Said, metered: Metered | None, key: str | None = None) -> dict[str, Any]:
+    """The fields of a usage line; what was said by hand comes before what was found."""
+    fields: dict[str, Any] = {
+        "billable": str(said.payer),
+        "provider": said.provider,
+        "model": said.model or (metered.model if metered is not None else None),
+        "feature": said.feature,
+        "meta": dict(said.meta) or None,
+        "idempotency_key": said.key or key or uuid.uuid4().hex,
+    }
+    if said.manual is not None:
+        return fields | dict(said.manual)
+    if metered is not None:
+        fields |= dict(zip(TOKEN_FIELDS, metered.tokens, strict=True))
+        fields |= {"cost": metered.cost, "currency": metered.currency}
+    return fields
+
+
+def _reason(error: Exception) -> str:
     """Without the statement and its parameters, which a driver's message quotes."""
     if isinstance(error, AimeterError):
         return error.message

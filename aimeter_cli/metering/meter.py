@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -14,12 +15,19 @@ from typing import Any, TypeVar, overload
 from aimeter_cli.domain.allowance import LimitCheck
 from aimeter_cli.domain.money import parse_amount
 from aimeter_cli.domain.subscription import BILLING_MODES, BillingMode
+from aimeter_cli.domain.usage import check_not_future
 from aimeter_cli.errors import InvalidInput
 from aimeter_cli.metering.calls import Begun, Calls, Said
 from aimeter_cli.metering.references import reference_of
 from aimeter_cli.metering.result import MeteredResponse, MeteredUsage
 from aimeter_cli.metering.runtime import Runtime, default_runtime
-from aimeter_cli.metering.streams import is_async_stream, is_stream, metered_stream
+from aimeter_cli.metering.streams import (
+    is_async_stream,
+    is_manager,
+    is_stream,
+    metered_manager,
+    metered_stream,
+)
 from aimeter_cli.providers.base import Provider
 from aimeter_cli.providers.registry import get_provider
 
@@ -71,7 +79,12 @@ class AiMeter:
         return self._with(meta={**self._said.meta, **meta})
 
     def with_idempotency_key(self, key: str) -> AiMeter:
-        """A repeat of the key records nothing, charges nothing and emits nothing."""
+        """A repeat of the key records nothing, charges nothing and emits nothing.
+
+        It is a call to the provider all the same: let no client of yours choose it.
+        """
+        if not key:
+            raise InvalidInput("with_idempotency_key: expected a key, got ''")
         return self._with(key=key)
 
     def with_manual_usage(
@@ -119,6 +132,7 @@ class AiMeter:
         begun = calls.begin(self._said)
         try:
             response = function()
+            _refuse_coroutine(response)
         except BaseException as error:
             calls.fail(begun, error)
             raise
@@ -131,7 +145,7 @@ class AiMeter:
     async def acall(self, function: Callable[[], Any]) -> MeteredResponse[Any]:
         """The same for a coroutine function. The database is used in a thread."""
         calls, provider = self._calls(), self._provider()
-        begun = await asyncio.to_thread(calls.begin, self._said)
+        begun = await _begun(calls, self._said)
         try:
             answer = function()
             response: Any = await answer if inspect.isawaitable(answer) else answer
@@ -139,7 +153,9 @@ class AiMeter:
             await asyncio.shield(asyncio.to_thread(calls.fail, begun, error))
             raise
         if is_stream(response) or is_async_stream(response):
-            return _metered(calls, begun, provider, response)
+            return metered_stream(
+                response, calls, begun, provider, is_async=is_async_stream(response)
+            )
         return await asyncio.shield(asyncio.to_thread(_metered, calls, begun, provider, response))
 
     def record(self) -> MeteredUsage:
@@ -154,17 +170,23 @@ class AiMeter:
     def record_many(self, usages: Iterable[Mapping[str, Any]]) -> list[MeteredUsage]:
         """Record usages given by the fields of a usage line; what one omits is the meter's.
 
-        Batches of 500, each a transaction. Raises InvalidInput, naming the position, before
-        anything is recorded; Conflict for a key of another usage, after the batches before it.
+        Batches of 500, each a transaction, all or nothing. Raises InvalidInput, naming the
+        position, before anything is recorded; Conflict for a key of another usage, after the
+        batches before it: give each usage a key of its own, so that a repeat is safe.
         """
         calls, runtime = self._calls(), self._ready()
         tenant = self._said.tenant if self._said.tenant is not None else runtime.tenant()
         usual = self._usual()
         lines = []
         for position, given in enumerate(usages):
+            if position and self._said.key is not None and "idempotency_key" not in given:
+                raise InvalidInput(
+                    f"usage {position}: the meter's idempotency key is for one usage"
+                )
             fields = {**usual, "idempotency_key": self._said.key or uuid.uuid4().hex, **given}
             try:
-                line = calls.line(self._said, tenant, fields, now=runtime.now())
+                line = calls.line(self._said, tenant, fields, now=runtime.now(), is_told=True)
+                check_not_future(line.occurred_at, runtime.now())
             except InvalidInput as error:
                 raise InvalidInput(f"usage {position}: {error.message}") from None
             lines.append(line)
@@ -205,9 +227,33 @@ class AiMeter:
 
 def _metered(calls: Calls, begun: Begun, provider: Provider, response: Any) -> MeteredResponse[Any]:
     if is_stream(response) or is_async_stream(response):
-        return metered_stream(response, calls, begun, provider.stream())
+        return metered_stream(response, calls, begun, provider, is_async=not is_stream(response))
+    if is_manager(response) and provider.usage(response) is None:
+        return metered_manager(response, calls, begun, provider)
     usage, counter = calls.end(begun, lambda: provider.usage(response), response)
     return MeteredResponse(response, usage, calls.after(begun, counter))
+
+
+def _refuse_coroutine(response: object) -> None:
+    if inspect.isawaitable(response):
+        if inspect.iscoroutine(response):
+            response.close()
+        raise InvalidInput("call: the function returned a coroutine: use acall")
+
+
+async def _begun(calls: Calls, said: Said) -> Begun:
+    """A task that is cancelled meanwhile leaves no hold behind."""
+    beginning = asyncio.ensure_future(asyncio.to_thread(calls.begin, said))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(lambda done: _give_back(calls, done))
+        raise
+
+
+def _give_back(calls: Calls, done: asyncio.Future[Begun]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        threading.Thread(target=calls.give_back, args=(done.result(),)).start()
 
 
 def _batches(lines: list[Any]) -> Iterator[list[Any]]:

@@ -17,7 +17,8 @@ class Subscription(SQLModel, table=True):
     """``current_period_*`` is Stripe's, or the first period where ``--renews-at`` set its end.
 
     ``unpaid_invoices`` are those beside ``grace_invoice_id``, each with the end of its grace.
-    From ``plan_changes_at`` on the plan is ``next_plan_id``.
+    ``plan_history`` has the plans that held before ``plan_id``, oldest first, each
+    ``{"plan_id", "until"}``. From ``plan_changes_at`` on the plan is ``next_plan_id``.
     ``period_anchor`` is what anchored periods are counted from. ``is_live`` is unique per billable:
     a subscription that is over keeps its row, not its place.
     """
@@ -57,6 +58,9 @@ class Subscription(SQLModel, table=True):
     stripe_updated_at: datetime | None = moment(nullable=True)
     next_plan_id: int | None = reference("ai_plans.id", nullable=True)
     plan_changes_at: datetime | None = moment(nullable=True)
+    plan_history: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False)
+    )
     meta: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = moment()
     updated_at: datetime = moment()

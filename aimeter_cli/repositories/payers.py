@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from aimeter_cli.db.types import UTCDateTime
+from aimeter_cli.domain.subscription import PlanChange, is_history, plan_at
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.plans import Plan
@@ -42,6 +43,7 @@ _PAYER = (
         _subscriptions.c.is_live,
         _subscriptions.c.ends_at,
         _subscriptions.c.stripe_subscription_id,
+        *(_subscriptions.c[name] for name in PlanChange._fields),
     )
     .select_from(
         _subscriptions.join(_billables, _billables.c.id == _subscriptions.c.billable_id).join(
@@ -51,10 +53,16 @@ _PAYER = (
     )
     .where(_subscriptions.c.id == bindparam("subscription"))
 )
+_PLAN_NAME = select(_plans.c.name).where(_plans.c.id == bindparam("plan"))
 
 
 def payer_of(session: Session, subscription_id: int, period_end: datetime) -> Payer:
     """With the plan that the period ended with. Raises NoResultFound for an unknown id."""
-    parameters = {"subscription": subscription_id, "last": period_end - timedelta(microseconds=1)}
-    found = session.connection().execute(_PAYER, parameters).one()
-    return Payer(*found)
+    connection, last = session.connection(), period_end - timedelta(microseconds=1)
+    found = connection.execute(_PAYER, {"subscription": subscription_id, "last": last}).one()
+    facts = len(PlanChange._fields)
+    payer, plans = Payer(*found[:-facts]), PlanChange(*found[-facts:])
+    if not is_history(plans, last):
+        return payer
+    name = connection.execute(_PLAN_NAME, {"plan": plan_at(plans, last)}).scalar_one()
+    return replace(payer, plan=name)

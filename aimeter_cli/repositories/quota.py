@@ -11,6 +11,7 @@ from sqlmodel import Session
 from aimeter_cli.db.prepared import Prepared, Row
 from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.domain.references import BillableRef
+from aimeter_cli.domain.subscription import PlanChange, is_history, plan_at
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.overrides import UsageLimitOverride
@@ -36,12 +37,16 @@ OVERRIDE_LIMITS = (
     "lifts_tokens", "lifts_cost", "lifts_requests",
 )  # fmt: skip
 
+_PLAN_COLUMNS = (
+    _plans.c.slug.label("plan_slug"),
+    *(_plans.c[name].label(f"plan_{name}") for name in PLAN_TERMS),
+)
+_PLAN = Prepared(select(*_PLAN_COLUMNS).where(_plans.c.id == bindparam("plan")))
 _SUBSCRIBED = Prepared(
     select(
         _billables.c.id.label("billable_id"),
         *(_subscriptions.c[name] for name in SUBSCRIBER),
-        _plans.c.slug.label("plan_slug"),
-        *(_plans.c[name].label(f"plan_{name}") for name in PLAN_TERMS),
+        *_PLAN_COLUMNS,
         *(_overrides.c[name].label(f"override_{name}") for name in OVERRIDE_LIMITS),
     )
     .select_from(
@@ -80,7 +85,13 @@ def subscribed(session: Session, ref: BillableRef, now: datetime) -> Sequence[Ro
 
     With the plan of ``now`` (``plan_…``) and the limit override that holds (``override_…``).
     """
-    return _SUBSCRIBED.rows(session, type=ref.type, external_id=ref.id, now=now)
+    rows = _SUBSCRIBED.rows(session, type=ref.type, external_id=ref.id, now=now)
+    for row in rows:
+        if row["id"] is not None:
+            plans = PlanChange(*(row[name] for name in PlanChange._fields))
+            if is_history(plans, now):
+                row.update(*_PLAN.rows(session, plan=plan_at(plans, now)))
+    return rows
 
 
 def counter(session: Session, key: CounterKey) -> Row | None:

@@ -22,7 +22,8 @@ _subscriptions = table_of(Subscription)
 
 
 def plan_id_at(subscriptions: FromClause, moment: Any) -> ColumnElement[int]:
-    """``domain.subscription.plan_at`` in SQL."""
+    """``domain.subscription.plan_at`` in SQL, but for the past of which ``is_history`` holds: it
+    knows no change but the latest."""
     columns = subscriptions.c
     return case((columns.plan_changes_at <= moment, columns.next_plan_id), else_=columns.plan_id)
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
-from aimeter_cli.db.prepared import Prepared, Row, execute_many
+from aimeter_cli.db.prepared import Prepared, Row, copy_in, execute_many
 from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.references import BillableRef
@@ -44,8 +44,8 @@ _plans = table_of(Plan)
 
 USAGE_COLUMNS = tuple(column.name for column in usages.columns if column.name != "id")
 SUBSCRIBER = (
-    "id", "plan_id", "next_plan_id", "plan_changes_at", "updated_at", "billing_mode",
-    "period_type", "period_alignment", "timezone", "period_anchor", "started_at",
+    "id", "plan_id", "next_plan_id", "plan_changes_at", "plan_history", "updated_at",
+    "billing_mode", "period_type", "period_alignment", "timezone", "period_anchor", "started_at",
     "current_period_start", "current_period_end", "ends_at", "trial_ends_at",
     "grace_period_ends_at", "expired_at", "paused_at", "is_incomplete",
 )  # fmt: skip
@@ -57,6 +57,8 @@ _INSERT = {
     f" VALUES ({', '.join([mark] * len(USAGE_COLUMNS))})"
     for dialect, mark in (("sqlite", "?"), ("postgresql", "%s"))
 }
+_MANY = 20
+"""From so many rows on, COPY is quicker than INSERT."""
 CounterKey = tuple[int, int, datetime, datetime, bool]
 """(billable, plan, period start, period end, whether in a trial)."""
 
@@ -146,7 +148,10 @@ def insert_usages(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
     Raises IntegrityError if another writer used one of the keys meanwhile.
     """
     connection = session.connection()
-    execute_many(connection, _INSERT[connection.dialect.name], rows)
+    if connection.dialect.name == "postgresql" and len(rows) >= _MANY:
+        copy_in(connection, "ai_usages", USAGE_COLUMNS, rows)
+    else:
+        execute_many(connection, _INSERT[connection.dialect.name], rows)
 
 
 def account_rows(

@@ -13,6 +13,7 @@ from datetime import datetime
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.grace import Grace, after_recovery
 from aimeter_cli.domain.periods import iso
+from aimeter_cli.domain.plan_history import all_past, last_change, plan_spans, with_plan
 from aimeter_cli.domain.stripe_events import StripeEvent, is_later
 from aimeter_cli.domain.stripe_payloads import (
     StripeSubscription,
@@ -48,8 +49,10 @@ def _follow(handling: Handling, stripe: StripeSubscription) -> Outcome:
     stale = _why_stale(handling, row, stripe)
     if stale is None:
         row = _take_over(handling, row, stripe)
-    elif not has_ended(row):
-        row = _date_pause(handling, row, stripe)
+    else:
+        row = _date_plan(handling, row, stripe)
+        if not has_ended(row):
+            row = _date_pause(handling, row, stripe)
     if not has_ended(row) and is_recovery(handling.event.object, handling.event.previous):
         _recover(handling, row)
     if stale is None or handling.changes:
@@ -82,7 +85,7 @@ def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
     )
     columns |= {"stripe_updated_at": at}
     if plan != _own_plan(row, at):
-        columns |= {"plan_id": plan, "next_plan_id": None, "plan_changes_at": None}
+        columns |= all_past(with_plan(plan_spans(_plans_of(row)), plan, at))
     columns["paused_at"] = (row["paused_at"] or at) if stripe.is_paused else None
     if stripe.is_terminal:
         if has_ended(row):  # it was ended here before: that time stays
@@ -142,7 +145,7 @@ def _last_applied(handling: Handling, row: Row) -> list[StripeEvent]:
 def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription) -> int:
     """The plan that the prices mean; ours as it is, with a notice, where they do not tell."""
     current = _own_plan(row, handling.event.created)
-    plans = {handling.prices.plans[p] for p in stripe.prices if p in handling.prices.plans}
+    plans = _plans_told(handling, stripe)
     if len(plans) == 1:
         return plans.pop()
     if plans and current not in plans:
@@ -155,7 +158,43 @@ def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription) -> int:
 
 def _own_plan(row: Row, moment: datetime) -> int:
     """The plan of ``moment`` as we know it."""
-    return plan_at(PlanChange(row["plan_id"], row["next_plan_id"], row["plan_changes_at"]), moment)
+    return plan_at(_plans_of(row), moment)
+
+
+def _plans_of(row: Row) -> PlanChange:
+    return PlanChange(*(row[name] for name in PlanChange._fields))
+
+
+def _plans_told(handling: Handling, stripe: StripeSubscription) -> set[int]:
+    """The plans that its prices mean."""
+    return {handling.prices.plans[p] for p in stripe.prices if p in handling.prices.plans}
+
+
+def _date_plan(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
+    """A late event shows the plan from its time on, until the next one that we know of."""
+    event, plans, known = handling.event, _plans_told(handling, stripe), row["stripe_updated_at"]
+    if len(plans) != 1 or known is None or known <= event.created:
+        return row
+    [plan] = plans
+    facts = _plans_of(row)
+    if plan == plan_at(facts, event.created):
+        return row
+    spans = plan_spans(facts)
+    edges = [each.until for each in spans if each.until is not None and each.until > event.created]
+    later = map(reread, handling.history(stripe.id, since=event.created))
+    edges += [
+        each.created
+        for each in later
+        if each is not None
+        and (each.created > event.created or is_later(each, event))
+        and len(_plans_told(handling, read_subscription(each.object))) == 1
+    ]
+    until = min([known, *edges])
+    if until == event.created:
+        return row
+    spans = with_plan(spans, plan, event.created, until)
+    is_last = facts.plan_changes_at is not None and spans[-2].until == facts.plan_changes_at
+    return handling.change(row, last_change(spans) if is_last else all_past(spans))
 
 
 def _recover(handling: Handling, row: Row) -> None:

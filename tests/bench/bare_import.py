@@ -28,6 +28,9 @@ INSERT = f"INSERT INTO ai_usages ({COLUMNS}) VALUES ({', '.join('?' * 24)})"
 UPDATE = """\
 UPDATE ai_usage_counters SET tokens = tokens + ?, requests = requests + 1, cost = cost + ?
 WHERE id = ?"""
+UPDATE_BY = """\
+UPDATE ai_usage_counters SET tokens = tokens + ?, requests = requests + ?, cost = cost + ?
+WHERE id = ?"""
 PRICE = """\
 INSERT INTO ai_prices (digest, provider, model, currency, source, created_at)
 VALUES (?, ?, ?, 'usd', 'bare', '2026-10-01 00:00:00.000000') RETURNING id"""
@@ -35,7 +38,7 @@ ACCOUNTS = """\
 SELECT b.type || ':' || b.external_id, b.id, s.id, c.id FROM ai_billables b
 JOIN ai_subscriptions s ON s.billable_id = b.id JOIN ai_usage_counters c ON c.billable_id = b.id"""
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 class Sqlite:
@@ -67,12 +70,19 @@ class Copy:
         return self.db.execute(statement.replace("?", "%s"), parameters).fetchall()
 
     def flush(self, usages: list[Row], counts: list[Row]) -> None:
-        """One transaction."""
+        """One transaction, which updates each counter once: PostgreSQL keeps every version."""
+        sums: dict[int, list[int]] = {}
+        for tokens, cost, counter in counts:
+            found = sums.setdefault(counter, [0, 0, 0])
+            found[0] += tokens
+            found[1] += 1
+            found[2] += cost
         with self.db.transaction(), self.db.cursor() as cursor:
             with cursor.copy(f"COPY ai_usages ({COLUMNS}) FROM STDIN") as copy:
                 for row in usages:
                     copy.write_row(row)
-            cursor.executemany(UPDATE.replace("?", "%s"), counts)
+            rows = [(*sums[counter], counter) for counter in sorted(sums)]
+            cursor.executemany(UPDATE_BY.replace("?", "%s"), rows)
 
 
 def stored(moment: datetime) -> str:

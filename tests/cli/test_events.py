@@ -64,7 +64,7 @@ def test_one_sink_alone_is_named_and_an_unknown_one_refused(cli: Cli, outbox: Ou
 def test_without_a_sink_the_run_says_so_and_is_done(cli: Cli, outbox: Outbox) -> None:
     outbox.emit()
     done = cli("events", "deliver", *AT, env={"AI_METERING_EVENT_SINKS": "[]"})
-    assert (done.code, done.out) == (0, "1 new, 0 delivered, 0 failed, 0 remaining\n")
+    assert (done.code, done.out) == (0, "0 new, 0 delivered, 0 failed, 0 remaining\n")
     assert "no sink is configured" in done.err
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, func, insert, literal_column, select
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import OperationalError, StatementError
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.db.engine import Database
 from aimeter_cli.db.types import ExactDecimal, Nanos, UTCDateTime
 from aimeter_cli.errors import ConfigurationError, DatabaseError, InvalidInput
+from aimeter_cli.models.billables import Billable
 
 VALUES = Table(
     "values_of_tests",
@@ -44,6 +46,41 @@ def test_a_write_commits_at_the_end_of_its_block(values: Database) -> None:
         _insert(session)
     with values.read() as session:
         assert _count(session) == 1
+
+
+def test_what_is_not_committed_is_rolled_back_though_an_object_was_added(
+    any_database: Database,
+) -> None:
+    with any_database.read() as session:
+        session.add(Billable(type="user", external_id="1", created_at=datetime.now(UTC)))
+        session.flush()
+    with any_database.write(dry_run=True) as session:
+        kept = Billable(type="user", external_id="2", created_at=datetime.now(UTC))
+        session.add(kept)
+    assert kept.external_id == "2"
+    assert kept.id is not None
+    with any_database.read() as session:
+        assert session.get(Billable, kept.id) is None
+
+
+def test_only_writers_of_sqlite_lock_it_and_one_that_cannot_says_so(
+    database: Database, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "aimeter.db", isolation_level=None, timeout=0)
+    with database.read() as session:
+        session.connection().exec_driver_sql("PRAGMA busy_timeout = 0")
+    with database.write() as session:
+        session.connection()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    with database.read() as session:
+        session.connection()
+    with pytest.raises(OperationalError, match="locked"), database.write() as session:
+        session.connection()
+    other.close()
 
 
 def test_an_exception_rolls_everything_back(values: Database) -> None:

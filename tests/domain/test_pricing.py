@@ -32,7 +32,7 @@ def _find(tables: dict[str, Any], at: datetime) -> ModelPrice | None:
         ((0, 1, 0, 0, 0), 75),
         ((0, 0, 0, 1, 1), 1200),  # reasoning costs what output does
         ((0, 0, 1, 0, 0), None),  # no price for cache writes: unpriced, not free
-        ((0, 0, 0, 0, 0), 0),
+        ((0, 0, 0, 0, 0), None),  # no tokens were told: unpriced, not free
     ],
 )
 def test_a_usage_costs_what_its_classes_cost(tokens: tuple[int, ...], nanos: int | None) -> None:

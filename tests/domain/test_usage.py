@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.usage import check_not_future, content_key, usage_line
 from aimeter_cli.errors import InvalidInput
 
@@ -43,6 +44,22 @@ def test_empty_cells_of_csv_are_absent_fields() -> None:
 def test_without_a_time_it_occurred_now_when_there_is_a_now() -> None:
     line = usage_line({**LINE, "occurred_at": None}, now=NOW)
     assert line.occurred_at == NOW
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-10-31T12:00:00Z",
+        "2026-W44-6T12:00:00Z",
+        "2026-10-31 12:00:00Z",
+        "20261031T12:00:00.5Z",
+        "2026-10-31T14:00:00.000+02:00",
+    ],
+)
+def test_a_time_in_any_iso_form_is_written_in_ours(said: str) -> None:
+    line = usage_line({**LINE, "occurred_at": said})
+    assert line.stamp == iso(line.occurred_at)
+    assert line.stamp[:20].rstrip(".Z") == "2026-10-31T12:00:00"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import threading
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,10 +12,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from aimeter_cli.domain.allowance import LimitExceeded
+from aimeter_cli.domain.credits import InsufficientCredits
+from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import ConfigurationError, Conflict, InvalidInput, UsageNotRecorded
+from aimeter_cli.metering import calls
 from aimeter_cli.metering.meter import AiMeter
+from aimeter_cli.services.credits.changes import add
+from aimeter_cli.services.quota.check import check_quota
+from aimeter_cli.services.recording.record import Recorder
 from tests.metering.conftest import Make, chat
 from tests.services.world_of_plans import events
 
@@ -116,13 +124,84 @@ def test_a_repeated_idempotency_key_changes_nothing_anywhere(make: Make) -> None
     assert before == {t: rows(meter, f"SELECT * FROM {t} ORDER BY id") for t in tables}
 
 
-def test_a_key_of_another_call_is_refused_and_the_response_is_not_lost(lite: AiMeter) -> None:
+@pytest.mark.parametrize("change", ["feature", "billable"])
+def test_a_key_of_another_call_is_refused_before_the_call(lite: AiMeter, change: str) -> None:
     lite.with_idempotency_key("k").call(lambda: chat(10, 5))
-    answer = chat(10, 5)
-    with pytest.raises(UsageNotRecorded) as caught:
-        lite.with_idempotency_key("k").feature("other").call(lambda: answer)
-    assert caught.value.response is answer
-    assert isinstance(caught.value.__cause__, Conflict)
+    other = lite.feature("other") if change == "feature" else lite.billable("user:43")
+    with pytest.raises(Conflict):
+        other.with_idempotency_key("k").call(lambda: pytest.fail("it was called"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda meter: meter.with_meta(q="\ud800"),
+        lambda meter: meter.with_meta(d={1: 2, "a": 3}),
+        lambda meter: meter.feature("chat\n"),
+        lambda meter: meter.with_idempotency_key("k" * 201),
+        lambda meter: meter.for_tenant("a\0b"),
+    ],
+)
+def test_what_could_not_be_recorded_is_refused_before_the_call(lite: AiMeter, bad: Any) -> None:
+    with pytest.raises(InvalidInput):
+        bad(lite).call(lambda: pytest.fail("it was called"))
+
+
+def test_a_coroutine_given_to_call_is_refused(lite: AiMeter) -> None:
+    async def ask() -> None:
+        """Never awaited."""
+
+    with pytest.raises(InvalidInput, match="use acall"):
+        lite.call(ask)
+    assert usages(lite) == 0
+
+
+def test_what_was_not_recorded_can_be_recorded_later_as_it_was(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = make().billing_mode("credits").for_tenant("acme").for_user("user:9")
+    here = meter._ready()
+    add(here.database, here.settings, BillableRef("user", "42"), Decimal(1), now=here.now())
+    with monkeypatch.context() as broken:
+        broken.setattr(Recorder, "record", _fails)
+        with pytest.raises(UsageNotRecorded) as caught:
+            meter.call(lambda: chat(10, 5))
+    [usage] = AiMeter(meter._ready()).record_many([pickle.loads(pickle.dumps(caught.value)).usage])
+    assert (usage.total_tokens, usage.is_new) == (15, True)
+    assert rows(meter, "SELECT billing_mode, user_ref, tenant FROM ai_usages") == [
+        ("credits", "user:9", "acme")
+    ]
+
+
+def _fails(*_: Any, **__: Any) -> None:
+    raise OperationalError("INSERT", {}, Exception("disk full"))
+
+
+def test_the_response_is_there_although_the_limits_cannot_be_read_after_it(
+    lite: AiMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def check(*args: Any, **options: Any) -> Any:
+        asked.append(1)
+        return _fails() if len(asked) > 1 else check_quota(*args, **options)
+
+    monkeypatch.setattr(calls, "check_quota", check)
+    monkeypatch.setattr(calls, "check_after", lambda *_, **__: None)
+    got = lite.call(lambda: chat(10, 5))
+    assert (len(asked), usages(lite)) == (2, 1)
+    assert got.limit_check.remaining_tokens == 1000
+
+
+def test_an_error_goes_from_process_to_process(make: Make) -> None:
+    meter = make(token_limit=0, overage_behavior="block")
+    with pytest.raises(LimitExceeded) as caught:
+        meter.call(lambda: chat(1, 1))
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.check.plan) == (str(caught.value), "pro")
+    with pytest.raises(InsufficientCredits) as poor:
+        meter.billing_mode("credits").call(lambda: chat(1, 1))
+    assert str(pickle.loads(pickle.dumps(poor.value))) == str(poor.value)
 
 
 def test_a_response_is_not_lost_when_the_database_fails_after_the_call(lite: AiMeter) -> None:
@@ -149,6 +228,7 @@ def test_a_response_without_usage_is_recorded_as_a_request_and_told(
     assert got.usage is not None
     assert got.usage.total_tokens == 0
     assert "tells no usage" in caplog.text
+    assert (got.usage.cost, got.usage.state) == (None, "unpriced")
     assert rows(lite, "SELECT requests FROM ai_usage_counters") == [(1,)]
 
 
@@ -180,6 +260,22 @@ def test_record_many_takes_lines_in_batches(make: Make) -> None:
     done = meter.record_many({"input_tokens": 1, "idempotency_key": f"k{n}"} for n in range(1201))
     assert [usage.is_new for usage in done] == [True] * 1201
     assert rows(meter, "SELECT tokens, requests FROM ai_usage_counters") == [(1201, 1201)]
+
+
+def test_record_many_takes_no_key_for_several_and_no_time_to_come(lite: AiMeter) -> None:
+    two = [{"input_tokens": 1}, {"input_tokens": 2}]
+    with pytest.raises(InvalidInput, match="usage 1: the meter's"):
+        lite.with_idempotency_key("batch").record_many(two)
+    with pytest.raises(InvalidInput, match="lies in the future"):
+        lite.record_many([{"input_tokens": 1, "occurred_at": "2030-01-01T00:00:00Z"}])
+    assert usages(lite) == 0
+
+
+def test_record_many_takes_all_of_a_batch_or_nothing(lite: AiMeter) -> None:
+    lite.record_many([{"input_tokens": 1000, "idempotency_key": "k"}])
+    with pytest.raises(Conflict):
+        lite.record_many([{"input_tokens": 5}, {"input_tokens": 9000, "idempotency_key": "k"}])
+    assert usages(lite) == 1
 
 
 def test_record_many_says_which_line_is_bad_and_records_none(lite: AiMeter) -> None:

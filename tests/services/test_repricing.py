@@ -21,7 +21,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import NO_PRICES, PriceBook, price_book
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.usage import Caller, usage_line
-from aimeter_cli.errors import NotFound
+from aimeter_cli.errors import InvalidInput, NotFound
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.usages import Usage, UsageCounter
 from aimeter_cli.repositories import reprice as repo
@@ -381,14 +381,18 @@ def test_the_caller_stays_known(world: World) -> None:
     assert [(u.user_ref, u.tenant) for u in usages(world)] == [("user:9", "acme")] * 2
 
 
-@pytest.mark.parametrize("reason", ["beyond the largest amount", "was used for another usage"])
-def test_what_cannot_be_priced_at_all_is_told_and_stops_no_other(world: World, reason: str) -> None:
-    world.use(1, idempotency_key="reprice:2" if reason.startswith("was") else "k")
-    use(world, 10 if reason.startswith("was") else 10**12)
+def test_nobody_takes_the_key_of_a_correction(world: World) -> None:
+    with pytest.raises(InvalidInput, match="begins the keys of corrections"):
+        world.use(1, idempotency_key="reprice:2")
+
+
+def test_what_cannot_be_priced_at_all_is_told_and_stops_no_other(world: World) -> None:
+    world.use(1, idempotency_key="k")
+    use(world, 10**12)
     use(world, 20)
     done = reprice(world, price_book({"openai": {"gpt-4o-mini": {"input_per_1m": "9999"}}}, "usd"))
     assert [g.state for g in done.groups] == ["priced", "refused"]
-    assert reason in str(done.groups[1].source)
+    assert "beyond the largest amount" in str(done.groups[1].source)
     assert [u.state for u in usages(world) if u.adjusts_id is None] == [
         "priced", "unpriced", "priced",
     ]  # fmt: skip

@@ -120,4 +120,5 @@ START: dict[str, Any] = {
     "grace_period_ends_at": None, "grace_invoice_id": None, "expired_at": None, "paused_at": None,
     "is_incomplete": False, "current_period_start": None, "current_period_end": None,
     "stripe_updated_at": None, "unpaid_invoices": {}, "cancellation_reason": None, "meta": {},
+    "next_plan_id": None, "plan_changes_at": None, "plan_history": [],
 }  # fmt: skip

@@ -226,9 +226,19 @@ def test_terminal_statuses_of_updated_end_it(world: World, status: str) -> None:
 def test_an_older_event_changes_nothing_newer(world: World) -> None:
     world.receive(renewal())
     before = world.state()
-    result = world.receive(update(price="price_max"))
+    result = world.receive(update(cancel_at_period_end=True))
     assert (result.status, result.changes) == ("stale", ())
     assert world.state() == before
+
+
+def test_an_older_event_of_another_plan_changes_the_history_of_plans_alone(world: World) -> None:
+    world.receive(renewal())
+    before = world.state()
+    result = world.receive(update(price="price_max", cancel_at_period_end=True))
+    assert [change.field for change in result.changes] == ["plan_history"]
+    after = world.state()
+    assert after.pop("plan_history") != before.pop("plan_history")
+    assert after == before
 
 
 def test_within_a_second_created_comes_before_updated(world: World) -> None:

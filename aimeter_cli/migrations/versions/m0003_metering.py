@@ -23,6 +23,8 @@ def upgrade() -> None:
     _events()
     _reference("ai_subscriptions", "next_plan_id", "ai_plans")
     op.add_column("ai_subscriptions", sa.Column("plan_changes_at", _MOMENT, nullable=True))
+    history = sa.Column("plan_history", sa.JSON(), nullable=False, server_default="[]")
+    op.add_column("ai_subscriptions", history)
     op.add_column("ai_billables", sa.Column("anonymized_at", _MOMENT, nullable=True))
     op.add_column("ai_installation", sa.Column("pruned_before", _MOMENT, nullable=True))
 

@@ -14,7 +14,13 @@ from aimeter_cli.domain.metering_period import PeriodFacts, metering_period
 from aimeter_cli.domain.overrides import Override, override_at
 from aimeter_cli.domain.periods import Period, PeriodRule
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.domain.subscription import covers, in_trial, plan_at, unchanged_until
+from aimeter_cli.domain.subscription import (
+    covers,
+    in_trial,
+    plan_at,
+    plans_before,
+    unchanged_until,
+)
 from aimeter_cli.domain.usage import UsageLine
 from aimeter_cli.repositories.billables import get_or_create_billable
 from aimeter_cli.repositories.overrides import overrides_of
@@ -30,6 +36,7 @@ class Subscriber:
     plan_id: int
     next_plan_id: int | None
     plan_changes_at: datetime | None
+    plan_history: Sequence[Mapping[str, Any]]
     updated_at: datetime
     is_metered: bool
     rule: PeriodRule
@@ -49,6 +56,7 @@ class Subscriber:
             row["plan_id"],
             row["next_plan_id"],
             row["plan_changes_at"],
+            row["plan_history"],
             row["updated_at"],
             row["billing_mode"] == "plan",
             PeriodRule(row["period_type"], row["period_alignment"], row["timezone"]),
@@ -156,7 +164,7 @@ class Accounts:
                 override = override_at(overrides, moment)
                 account = Account(subscriber.id, key, subscriber.is_metered, override)
                 changes = [unchanged_until(each, moment) for each in subscribers]
-                changes.append(subscriber.plan_changes_at)
+                changes += [until for _, until in plans_before(subscriber)]
                 changes += [edge for each in overrides for edge in (each.starts_at, each.ends_at)]
                 later = [change for change in changes if change is not None and change > moment]
                 self._seen[billable_id] = (moment, min([key[3], *later]), account)

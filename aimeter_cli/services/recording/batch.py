@@ -66,10 +66,14 @@ class Recorded(NamedTuple):
         if self.refusal is not None:
             raise InvalidInput(self.refusal)
         if self.conflict:
-            raise Conflict(
-                f"idempotency key {self.key!r} was used for another usage",
-                hint="Send the same usage again unchanged, or choose a new key.",
-            )
+            raise key_conflict(self.key)
+
+
+def key_conflict(key: str) -> Conflict:
+    return Conflict(
+        f"idempotency key {key!r} was used for another usage",
+        hint="Send the same usage again unchanged, or choose a new key.",
+    )
 
 
 @dataclass(slots=True)
@@ -228,16 +232,18 @@ class Batch:
 
     def _keep_prices(self, entries: Iterable[Entry]) -> None:
         """Link the entries to the prices that they were charged with."""
-        keys = [
-            (entry, (entry.line.provider, entry.line.model, entry.price))
-            for entry in entries
-            if entry.price is not None
-        ]
-        missing = {key for _, key in keys if key not in self._price_ids}
-        if missing:
-            self.kept_prices = keep_prices(self._session, missing, self._now)
-        for entry, key in keys:
-            entry.price_id = self._price_ids.get(key) or self.kept_prices[key]
+        waiting: list[tuple[Entry, PriceKey]] = []
+        for entry in entries:
+            if entry.price is None:
+                continue
+            key = (entry.line.provider, entry.line.model, entry.price)
+            entry.price_id = self._price_ids.get(key)
+            if entry.price_id is None:
+                waiting.append((entry, key))
+        if waiting:
+            self.kept_prices = keep_prices(self._session, {key for _, key in waiting}, self._now)
+        for entry, key in waiting:
+            entry.price_id = self.kept_prices[key]
 
     def _convert(self, entry: Entry, cost: int, currency: str) -> None:
         try:
@@ -383,6 +389,6 @@ def _recorded(entry: Entry, standings: dict[int, tuple[bool, int | None]]) -> Re
     """``standings``: of each counter, after the whole batch."""
     beyond, left = standings[entry.counter.id] if entry.counter else (False, None)
     return Recorded(
-        entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left,
-        cost=entry.cost, currency=entry.currency, counter=entry.counter,
+        entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left, None,
+        entry.cost, entry.currency, entry.counter,
     )  # fmt: skip

@@ -19,6 +19,9 @@ class Counted(NamedTuple):
     excess_tokens: int = 0
 
 
+_NOTHING = Counted()
+
+
 @dataclass(slots=True)
 class LockedCounter:
     """Its totals move on as usages are counted, each under the terms that hold for it.
@@ -89,7 +92,7 @@ class LockedCounter:
         due = in_range(charge(terms, after))
         increase, self.due, self.totals = due - self.due, due, after
         if not increase or terms.behavior != "charge":
-            return Counted()
+            return _NOTHING
         return Counted(increase, after.excess_tokens(terms) - before.excess_tokens(terms))
 
     def standing(self) -> tuple[bool, int | None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from aimeter_cli.domain.usage import (
     usage_line,
 )
 from aimeter_cli.errors import AimeterError, InvalidInput
+from aimeter_cli.services.recording.occurrences import Occurrences
 from aimeter_cli.services.recording.record import Recorder
 
 BATCH = 5000
@@ -92,35 +92,34 @@ def import_usages(
     InvalidInput for a source that is no JSONL or CSV at all.
     """
     report = ImportReport(name, dry_run=dry_run)
-    occurrences: Counter[str] = Counter()
-    batch: list[tuple[int, UsageLine]] = []
     parsed = _jsonl(source) if form == "jsonl" else _csv(source, name)
-    for number, fields in parsed:
-        report.lines += 1
-        try:
-            if isinstance(fields, str):
-                raise InvalidInput(fields)
-            line = usage_line(fields)
-            check_not_future(line.occurred_at, now)
-        except AimeterError as error:
-            report.refuse(number, error.message)
-            if on_error == "stop":
-                report.stopped = True
-                break
-            continue
-        if line.key is None:
-            occurrences[line.fingerprint] += 1
-            key = content_key(line.fingerprint, occurrences[line.fingerprint])
-            line = line._replace(key=key)
-        batch.append((number, line))
-        if len(batch) >= BATCH:
-            if not _flush(recorder, batch, report, now, on_error):
-                return report
+    with Occurrences() as occurrences:
+        batch: list[tuple[int, UsageLine]] = []
+        for number, fields in parsed:
+            report.lines += 1
+            try:
+                if isinstance(fields, str):
+                    raise InvalidInput(fields)
+                line = usage_line(fields)
+                check_not_future(line.occurred_at, now)
+            except AimeterError as error:
+                report.refuse(number, error.message)
+                if on_error == "stop":
+                    report.stopped = True
+                    break
+                continue
+            if line.key is None:
+                key = content_key(line.fingerprint, occurrences.count(line.fingerprint))
+                line = line._replace(key=key)
+            batch.append((number, line))
+            if len(batch) >= BATCH:
+                if not _flush(recorder, batch, report, now, on_error):
+                    return report
+                advance(len(batch))
+                batch = []
+        if batch:
+            _flush(recorder, batch, report, now, on_error)
             advance(len(batch))
-            batch = []
-    if batch:
-        _flush(recorder, batch, report, now, on_error)
-        advance(len(batch))
     return report
 
 

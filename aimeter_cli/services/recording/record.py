@@ -37,10 +37,12 @@ class Recorder:
         now: datetime,
         dry_run: bool = False,
         release: str | None = None,
+        all_or_nothing: bool = False,
     ) -> list[Recorded]:
         """Record the lines in one transaction. Every line must have a key.
 
-        ``release``: the hold on a wallet that the lines' one call had.
+        ``release``: the hold on a wallet that the lines' one call had. ``all_or_nothing``: raises
+        what the first line that cannot be recorded raises, and records none.
 
         The result is in the order of the lines. Raises nothing for a repeated key: see
         :class:`Recorded`.
@@ -52,6 +54,9 @@ class Recorder:
                         session, self._settings, self._prices, now, release, self._price_ids
                     )
                     result = batch.record(lines)
+                    if all_or_nothing:
+                        for each in result:
+                            each.raise_if_refused()
             except (IntegrityError, OperationalError) as error:
                 if last or not _is_race(error):
                     raise

@@ -14,7 +14,7 @@ from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.pricing import TOKEN_FIELDS, ModelPrice, PriceBook
 from aimeter_cli.domain.quota import Totals
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.domain.usage import Caller, UsageLine
+from aimeter_cli.domain.usage import ADJUSTMENT, Caller, UsageLine
 from aimeter_cli.errors import InvalidInput
 from aimeter_cli.repositories import reprice as repo
 from aimeter_cli.repositories import usages
@@ -25,7 +25,6 @@ from aimeter_cli.services.recording.batch import Batch, Entry
 from aimeter_cli.services.recording.counting import LockedCounter
 from aimeter_cli.services.repricing.outcome import Repriced
 
-KEY = "reprice:"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NO_COUNTER: CounterKey = (0, 0, _NEVER, _NEVER, False)
 _NO_TOKENS = (0, 0, 0, 0, 0)
@@ -153,7 +152,7 @@ def _line(row: RowMapping) -> UsageLine:
 
 
 def _key_of(row: RowMapping) -> str:
-    return f"{KEY}{row['id']}"
+    return f"{ADJUSTMENT}{row['id']}"
 
 
 def _counter_key(row: RowMapping) -> CounterKey:

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.periods import iso
+from aimeter_cli.domain.plan_history import last_change, plan_spans, with_plan
 from aimeter_cli.domain.subscription import is_over, plan_at, status
 from aimeter_cli.errors import Conflict
 from aimeter_cli.models.billables import Billable
@@ -48,14 +49,14 @@ def change_plan(
         plan = session.get_one(Plan, plan_at(subscription, now))
         _check_current(subscription, plan, reference, from_plan, now)
         target = plan_named(session, to)
+        spans = with_plan(plan_spans(subscription), plan.id, now)  # what was to come is replaced
         if target.id == plan.id:
-            _take_back(subscription, plan, reference, now)
+            _check_to_come(subscription, plan, reference, now)
         else:
             _check_target(session, billable, target)
             moment = now if at == "now" else _renewal(subscription, now)
-            subscription.plan_id = plan.id
-            subscription.next_plan_id = target.id
-            subscription.plan_changes_at = moment
+            spans = with_plan(spans, target.id, moment)
+        subscription.sqlmodel_update(last_change(spans))
         subscription.updated_at = now
         session.add(subscription)
         session.flush()
@@ -77,12 +78,10 @@ def _check_current(
         raise Conflict(f"the subscription {reference} is on the plan {plan.slug}, not {from_plan}")
 
 
-def _take_back(subscription: Subscription, plan: Plan, reference: str, now: datetime) -> None:
-    """Forget a change that is still to come."""
+def _check_to_come(subscription: Subscription, plan: Plan, reference: str, now: datetime) -> None:
+    """There is a change to take back."""
     if subscription.plan_changes_at is None or subscription.plan_changes_at <= now:
         raise Conflict(f"the subscription {reference} is on the plan {plan.slug} already")
-    subscription.next_plan_id = None
-    subscription.plan_changes_at = None
 
 
 def _check_target(session: Session, billable: Billable, target: Plan) -> None:

@@ -16,6 +16,7 @@ from aimeter_cli.app import App
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.usage import usage_line
+from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.repositories.outbox import emit, savepoint
 from aimeter_cli.sandbox.client import SandboxControl
@@ -285,13 +286,21 @@ def test_the_configuration_names_listeners(
     ],
 )
 def test_a_listener_that_cannot_be_imported_is_named(
-    module: str, cli: Cli, tmp_path: Path, path: str, told: str
+    module: str,
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    told: str,
 ) -> None:
     (tmp_path / "faulty.py").write_text("1 / 0\n")
     environ = {"AI_METERING_EVENT_LISTENERS": path.format(module=module)}
     done = cli("plans", "list", env=environ)
-    assert done.code == 4
-    assert f"error: event_listeners: {told}" in done.err
+    assert done.code == 0  # the operator's command goes on: the module is the application's
+    assert f"warning: event_listeners: {told}" in done.err
+    monkeypatch.setenv("AI_METERING_EVENT_LISTENERS", path.format(module=module))
+    with pytest.raises(ConfigurationError, match="event_listeners"):
+        _ = App().database
 
 
 def test_the_command_warns_of_a_listener_that_failed_and_does_its_work(
