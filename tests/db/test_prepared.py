@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, S
 from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
-from aimeter_cli.db.prepared import Prepared, execute_many
+from aimeter_cli.db.prepared import Prepared, copy_in, execute_many
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.plans import Plan
@@ -91,6 +91,10 @@ def test_a_driver_s_error_is_raised_in_sqlalchemy_s_class(any_database: Database
     for some in (rows, rows[1:]):
         with any_database.write() as session, pytest.raises(IntegrityError, match="external_id"):
             execute_many(session.connection(), add, some)
+    if not any_database.is_sqlite:
+        columns = ("type", "external_id", "created_at")
+        with any_database.write() as session, pytest.raises(IntegrityError, match="external_id"):
+            copy_in(session.connection(), "ai_billables", columns, [["user", *rows[1]]])
     unknown = Prepared(text("SELECT n FROM nowhere").columns(column("n")))
     with any_database.write() as session, pytest.raises((OperationalError, ProgrammingError)):
         unknown.rows(session)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection
 
+from aimeter_cli.db import prepared
 from aimeter_cli.domain.allowance import LimitCheck
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
@@ -188,43 +189,40 @@ def test_a_calls_own_mode_asks_the_wallet_of_a_plan(world: World) -> None:
     assert check(world, BillableRef("user", "new"), billing_mode="credits").reason == "no_credits"
 
 
-def statements(world: World) -> list[str]:
-    """What a check asks the database."""
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """The statements that hot paths run, with their parameters."""
+    seen: list[tuple[str, Any]] = []
+    execute = prepared.execute
 
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
+    def note(connection: Connection, sql: str, values: Any) -> Any:
+        seen.append((sql, values))
+        return execute(connection, sql, values)
 
-    event.listen(world.database.engine, "before_cursor_execute", note)
-    check(world)
-    event.remove(world.database.engine, "before_cursor_execute", note)
-    return [each for each in asked if each.startswith("SELECT")]
+    monkeypatch.setattr(prepared, "execute", note)
+    return seen
 
 
-def test_a_check_is_two_statements_that_read_no_usage(world: World) -> None:
+def test_a_check_is_two_statements_that_read_no_usage(
+    world: World, asked: list[tuple[str, Any]]
+) -> None:
     subscribed(world)
     for _ in range(3):
         world.use(1)
-    asked = statements(world)
+    asked.clear()
+    check(world)
     assert len(asked) == 2
-    assert not [each for each in asked if "ai_usages" in each]
+    assert not [sql for sql, _ in asked if "ai_usages" in sql]
 
 
-def test_a_check_finds_every_row_by_an_index(world: World) -> None:
+def test_a_check_finds_every_row_by_an_index(world: World, asked: list[tuple[str, Any]]) -> None:
     """So that its cost does not grow with history."""
     subscribed(world)
     world.use(1)
-    asked: list[tuple[str, Any]] = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(world.database.engine, "before_cursor_execute", note)
+    asked.clear()
     check(world)
-    event.remove(world.database.engine, "before_cursor_execute", note)
+    assert len(asked) == 2
     with world.database.engine.connect() as connection:
-        for statement, parameters in asked:
-            if statement.startswith("SELECT"):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                steps = [row[3] for row in plan]
-                assert [step for step in steps if step.startswith("SCAN")] == []
+        for sql, values in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", tuple(values))
+            assert [row[3] for row in plan if row[3].startswith("SCAN")] == []
