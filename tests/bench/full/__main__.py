@@ -23,7 +23,8 @@ _PARTS: dict[str, Callable[[Path], list[figures.Figure]]] = {
     "sync-10000-items": limit.many_items,
     "import-postgresql": imports.on_postgresql,
     "import-100-mb": imports.memory_100_mb,
-    "import-1-gb": imports.memory_1_gb,
+    "import-1-gb": imports.memory_of_keyed,
+    "import-1-gb-without-keys": imports.memory_of_keyless,
     "check-sqlite": quota.on_sqlite,
     "check-postgresql": quota.on_postgresql,
 }

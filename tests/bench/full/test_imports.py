@@ -10,7 +10,7 @@ from sqlmodel import select
 from aimeter_cli.db.engine import Database
 from aimeter_cli.models.usages import UsageCounter
 from tests.bench.fixtures import write_usage
-from tests.bench.full.imports import LINE_BYTES, memory, speed
+from tests.bench.full.imports import LINE_BYTES, memory_of_keyed, memory_of_keyless, speed
 
 
 def test_the_command_and_the_bare_copy_count_the_same_on_postgresql(
@@ -28,7 +28,7 @@ def test_the_command_and_the_bare_copy_count_the_same_on_postgresql(
 
 
 def test_the_memory_of_an_import_is_told_for_lines_with_keys_and_without(tmp_path: Path) -> None:
-    with_keys, without = memory(tmp_path, 1)
+    [with_keys], [without] = memory_of_keyed(tmp_path, 1), memory_of_keyless(tmp_path, 1)
     assert with_keys.name == "usage import of 1 MB, lines with keys: memory"
     assert without.name == "usage import of 1 MB, without keys: memory"
     assert 20 < without.value < 200
