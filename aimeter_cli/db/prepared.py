@@ -22,14 +22,15 @@ _Values = Sequence[Any] | Mapping[str, Any]
 
 class _Composed(NamedTuple):
     """``binds``: name and conversion of each parameter, in the order of their places where the
-    driver takes them by place; ``fixed``: the values that the statement itself has. ``columns``:
-    name and conversion of each."""
+    driver takes them by place; ``fixed``: the values that the statement itself has. ``converted``:
+    of ``columns``, those that the driver does not give as Python has them."""
 
     sql: str
     binds: Sequence[tuple[str, _Convert | None]]
     by_name: bool
     fixed: Mapping[str, Any]
-    columns: Sequence[tuple[str, _Convert | None]]
+    columns: Sequence[str]
+    converted: Sequence[tuple[str, _Convert]]
 
 
 class Prepared:
@@ -44,13 +45,12 @@ class Prepared:
         connection = session.connection()
         composed = self._of(connection.dialect)
         found = execute(connection, composed.sql, _values(composed, parameters)).fetchall()
-        return [
-            {
-                name: value if convert is None else convert(value)
-                for (name, convert), value in zip(composed.columns, row, strict=True)
-            }
-            for row in found
-        ]
+        rows: list[Row] = [dict(zip(composed.columns, row, strict=True)) for row in found]
+        for row in rows:
+            for name, convert in composed.converted:
+                if row[name] is not None:
+                    row[name] = convert(row[name])
+        return rows
 
     def first(self, session: Session, **parameters: Any) -> Row | None:
         """The first of them, None if there is none."""
@@ -123,11 +123,11 @@ def _compose(statement: Any, dialect: Dialect) -> _Composed:
     names = compiled.positiontup or list(compiled.binds)
     binds = [(name, _to_driver(compiled.binds[name].type, dialect)) for name in names]
     fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-    columns = [
-        (name, _from_driver(column.type, dialect))
-        for name, column in statement.exported_columns.items()
-    ]
-    return _Composed(str(compiled), binds, compiled.positiontup is None, fixed, columns)
+    columns = dict(statement.exported_columns.items())
+    conversions = [(name, _from_driver(column.type, dialect)) for name, column in columns.items()]
+    converted = [(name, convert) for name, convert in conversions if convert is not None]
+    by_name = compiled.positiontup is None
+    return _Composed(str(compiled), binds, by_name, fixed, tuple(columns), converted)
 
 
 def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from aimeter_cli.db.engine import is_deadlock
 from aimeter_cli.domain.allowance import LimitCheck
@@ -29,7 +30,7 @@ from aimeter_cli.repositories.billables import get_or_create_billable
 from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.repositories.usages import known_keys
 from aimeter_cli.services.credits.holds import close_hold, hold
-from aimeter_cli.services.quota.check import check_after, check_quota
+from aimeter_cli.services.quota.check import check_after, check_quota_in
 from aimeter_cli.services.recording.batch import key_conflict
 from aimeter_cli.services.recording.counting import LockedCounter
 
@@ -83,12 +84,14 @@ class Calls:
 
     def check(self, said: Said) -> LimitCheck:
         """What is left, and whether the estimated call is allowed. Changes nothing."""
-        runtime = self._runtime
-        cost = said.estimated_cost
-        return check_quota(
-            runtime.database, runtime.settings, said.payer, now=runtime.now(),
-            tokens=said.estimated_tokens, cost=0 if cost is None else to_nanos(cost),
-            billing_mode=said.billing_mode,
+        with self._runtime.database.read() as session:
+            return self._check(session, said)
+
+    def _check(self, session: Session, said: Said) -> LimitCheck:
+        runtime, cost = self._runtime, said.estimated_cost
+        return check_quota_in(
+            session, runtime.settings, said.payer, now=runtime.now(), tokens=said.estimated_tokens,
+            cost=0 if cost is None else to_nanos(cost), billing_mode=said.billing_mode,
         )  # fmt: skip
 
     def begin(self, said: Said) -> Begun:
@@ -97,8 +100,10 @@ class Calls:
         if said.provider is None:
             raise InvalidInput("no provider is named: expected .using_provider('openai', MODEL)")
         tenant = said.tenant if said.tenant is not None else runtime.tenant()
-        self._refuse_what_could_not_be_recorded(said, tenant)
-        check = self.check(said)
+        draft = self._draft(said, tenant)
+        with runtime.database.read() as session:
+            _refuse_conflict(session, said, draft)
+            check = self._check(session, said)
         check.raise_if_blocked()
         held = None
         if check.billing_mode == "credits" and said.estimated_cost is not None:
@@ -130,17 +135,11 @@ class Calls:
             raise UsageNotRecorded(_reason(error), fields | caller, response) from error
         return usage, counter
 
-    def _refuse_what_could_not_be_recorded(self, said: Said, tenant: str | None) -> None:
-        """Before the call is paid for. Raises InvalidInput, Conflict."""
+    def _draft(self, said: Said, tenant: str | None) -> UsageLine:
+        """What is known before the call is paid for. Raises InvalidInput: it cannot be recorded."""
         fields = _fields(said, None)
         fields["model"] = said.model or "-"  # else the response's
-        draft = self.line(said, tenant, fields, now=self._runtime.now())
-        if said.key is None or said.model is None:
-            return
-        with self._runtime.database.read() as session:
-            known = known_keys(session, [said.key]).get(said.key)
-        if known is not None and known["fingerprint"] != draft.fingerprint:
-            raise key_conflict(said.key)
+        return self.line(said, tenant, fields, now=self._runtime.now())
 
     def _told(self, begun: Begun, metered: Metered | None) -> Metered | None:
         if metered is None:
@@ -242,6 +241,15 @@ class Calls:
             notices = [f"not synced: {_reason(error)}"]
         for notice in notices:
             _log.warning("%s", notice)
+
+
+def _refuse_conflict(session: Session, said: Said, draft: UsageLine) -> None:
+    """Before the call is paid for. Raises Conflict for a key of another usage."""
+    if said.key is None or said.model is None:
+        return
+    known = known_keys(session, [said.key]).get(said.key)
+    if known is not None and known["fingerprint"] != draft.fingerprint:
+        raise key_conflict(said.key)
 
 
 def _fields(said: Said, metered: Metered | None, key: str | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -40,6 +41,7 @@ def added_by_call(folder: Path) -> Figure:
         spent = []
         for number in range(_CALLS):
             payer = meter.billable(f"user:{number % _SUBSCRIBERS + 1}")
+            payer = payer.with_idempotency_key(uuid.uuid4().hex)
             began, cpu_began = time.perf_counter(), time.thread_time()
             payer.call(_provider)
             spent.append(time.perf_counter() - began)
