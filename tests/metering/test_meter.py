@@ -21,7 +21,7 @@ from aimeter_cli.errors import ConfigurationError, Conflict, InvalidInput, Usage
 from aimeter_cli.metering import calls
 from aimeter_cli.metering.meter import AiMeter
 from aimeter_cli.services.credits.changes import add
-from aimeter_cli.services.quota.check import check_quota
+from aimeter_cli.services.quota.check import check_quota_in
 from aimeter_cli.services.recording.record import Recorder
 from tests.metering.conftest import Make, chat
 from tests.services.world_of_plans import events
@@ -184,9 +184,9 @@ def test_the_response_is_there_although_the_limits_cannot_be_read_after_it(
 
     def check(*args: Any, **options: Any) -> Any:
         asked.append(1)
-        return _fails() if len(asked) > 1 else check_quota(*args, **options)
+        return _fails() if len(asked) > 1 else check_quota_in(*args, **options)
 
-    monkeypatch.setattr(calls, "check_quota", check)
+    monkeypatch.setattr(calls, "check_quota_in", check)
     monkeypatch.setattr(calls, "check_after", lambda *_, **__: None)
     got = lite.call(lambda: chat(10, 5))
     assert (len(asked), usages(lite)) == (2, 1)
