@@ -14,7 +14,9 @@ class Installation(SQLModel, table=True):
     """``stripe_*`` say whose account the rows were made with; ``stripe_key_hash`` is that of the
     key for which Stripe said so. ``restored_at``: when a backup took this database's place;
     ``first_generation``: of every version since then, so that no earlier key is used again.
-    ``pruned_before``: usages that occurred earlier may be gone, with their keys."""
+    ``pruned_before``: usages that occurred earlier may be gone, with their keys.
+    ``events_pulled_until``: Stripe's events up to then have been pulled. ``deliveries_refused``:
+    how many webhook deliveries came with a bad signature, the last one ``delivery_refused_at``."""
 
     __tablename__ = "ai_installation"
     __table_args__ = (CheckConstraint("id = 1", name="one_installation"),)
@@ -30,3 +32,6 @@ class Installation(SQLModel, table=True):
     restored_at: datetime | None = moment(nullable=True)
     first_generation: int = 0
     pruned_before: datetime | None = moment(nullable=True)
+    events_pulled_until: datetime | None = moment(nullable=True)
+    deliveries_refused: int = 0
+    delivery_refused_at: datetime | None = moment(nullable=True)

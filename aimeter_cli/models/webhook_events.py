@@ -7,19 +7,24 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import SQLModel
 
-from aimeter_cli.models.columns import moment, primary_key
+from aimeter_cli.models.columns import moment, partial_index, primary_key
 
 STATUSES = ("received", "processed", "ignored", "stale", "failed", "quarantined")
 
 
 class WebhookEvent(SQLModel, table=True):
-    """``payload`` is the raw text, ``digest`` its SHA-256 over the parsed content."""
+    """``payload`` is the raw text, empty once it has been pruned; ``digest`` its SHA-256 over the
+    parsed content, which stays. ``waits_for``: the Stripe subscription that is not known here yet;
+    the event is handled as soon as it is."""
 
     __tablename__ = "ai_webhook_events"
     __table_args__ = (
         UniqueConstraint("livemode", "event_id", name="uq_webhook_event"),
         CheckConstraint(f"status IN {STATUSES}", name="webhook_event_status"),
         Index("ix_webhook_event_object", "object_id", "created"),
+        Index("ix_webhook_event_received", "received_at"),
+        partial_index("ix_webhook_event_waiting", "waits_for", where="waits_for IS NOT NULL"),
+        partial_index("ix_webhook_event_due", "id", where="status IN ('received', 'failed')"),
     )
 
     id: int = primary_key()
@@ -32,6 +37,7 @@ class WebhookEvent(SQLModel, table=True):
     digest: str
     status: str
     error: str | None = None
+    waits_for: str | None = None
     attempts: int = 0
     received_at: datetime = moment()
     handled_at: datetime | None = moment(nullable=True)

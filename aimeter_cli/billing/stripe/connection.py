@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aimeter_cli.billing.base import Reply
 from aimeter_cli.billing.throttle import Throttle
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5
 PAGE = 100
+Cursor = Literal["starting_after", "page"]
+"""The parameter with which a list, or a search, goes on."""
 
 
 class Connection:
@@ -93,11 +95,15 @@ class Connection:
         return 200, content
 
     def pages(
-        self, fetch: Callable[[stripe.StripeClient, Any], Any], params: Mapping[str, Any], what: str
+        self,
+        fetch: Callable[[stripe.StripeClient, Any], Any],
+        params: Mapping[str, Any],
+        what: str,
+        cursor: Cursor = "starting_after",
     ) -> Iterator[dict[str, Any] | Reply]:
         """Every object of a list, newest first; a Reply, and then no more, where one is unreadable.
 
-        A customer that does not exist has an empty list.
+        A customer that does not exist has an empty list. A search has a ``page``, lists have not.
         """
         query = dict(params) | {"limit": PAGE}
         while True:
@@ -111,9 +117,10 @@ class Connection:
                 yield Reply(Answer.UNREADABLE, reason=f"the answer is no list of {what}")
                 return
             yield from page["data"]
-            if not page["has_more"]:
+            if not page["has_more"] or not page["data"]:
                 return
-            query["starting_after"] = page["data"][-1]["id"]
+            last = page["next_page"] if cursor == "page" else page["data"][-1]["id"]
+            query[cursor] = last
 
 
 def _session(base: str, connections: int) -> requests.Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aimeter_cli.billing.base import (
     Account,
@@ -12,7 +12,9 @@ from aimeter_cli.billing.base import (
     ItemView,
     Reply,
 )
+from aimeter_cli.billing.directory import Object
 from aimeter_cli.billing.stripe.connection import Connection
+from aimeter_cli.billing.stripe.directory import Directory
 from aimeter_cli.billing.stripe.invoices import Invoices
 from aimeter_cli.billing.stripe.items import Items
 from aimeter_cli.domain.sync import Answer
@@ -21,7 +23,8 @@ from aimeter_cli.settings.table import Settings
 
 
 class StripeDriver:
-    """Implements :class:`aimeter_cli.billing.base.InvoicingDriver`."""
+    """Implements :class:`~aimeter_cli.billing.base.InvoicingDriver` and
+    :class:`~aimeter_cli.billing.directory.DirectoryDriver`."""
 
     name = "stripe"
 
@@ -30,6 +33,7 @@ class StripeDriver:
         self._connection = Connection(settings)
         self._invoices = Invoices(self._connection)
         self._items = Items(self._connection, self._invoices)
+        self._directory = Directory(self._connection)
 
     @property
     def livemode(self) -> bool:
@@ -82,6 +86,32 @@ class StripeDriver:
         self, customer_id: str, tag: str, created_since: int
     ) -> Sequence[InvoiceView] | Reply:
         return self._invoices.find(customer_id, tag, created_since)
+
+    def customer(self, customer_id: str) -> Object | Reply:
+        return self._directory.customer(customer_id)
+
+    def customers_by_email(self, email: str) -> Sequence[Object] | Reply:
+        return self._directory.customers_by_email(email)
+
+    def customers_by_metadata(self, key: str, value: str) -> Sequence[Object] | Reply:
+        return self._directory.customers_by_metadata(key, value)
+
+    def subscription(self, subscription_id: str) -> Object | Reply:
+        return self._directory.subscription(subscription_id)
+
+    def subscriptions(self, customer_id: str) -> Sequence[Object] | Reply:
+        return self._directory.subscriptions(customer_id)
+
+    def invoice(self, invoice_id: str) -> Object | Reply:
+        return self._directory.invoice(invoice_id)
+
+    def events(
+        self, types: Sequence[str], created_since: int, *, undelivered: bool = False
+    ) -> Iterator[Object | Reply]:
+        return self._directory.events(types, created_since, undelivered=undelivered)
+
+    def webhook_endpoints(self) -> Sequence[Object] | Reply:
+        return self._directory.webhook_endpoints()
 
     def close(self) -> None:
         self._connection.close()
