@@ -119,12 +119,16 @@ class Database:
     def _make_engine(self) -> Engine:
         try:
             if not self.is_sqlite:
-                return create_engine(self.url, pool_pre_ping=True, pool_size=16, max_overflow=16)
+                return create_engine(
+                    self.url, pool_pre_ping=True, pool_size=16, max_overflow=16,
+                    hide_parameters=True,
+                )  # fmt: skip
             if self.file is not None:
                 _prepare_file(self.file)
-            engine = create_engine(
-                self.url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}, pool_size=16
-            ) if self.file is not None else create_engine(self.url)  # fmt: skip
+            options: dict[str, Any] = {"hide_parameters": True}  # errors must not quote rows
+            if self.file is not None:
+                options |= {"connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS}, "pool_size": 16}
+            engine = create_engine(self.url, **options)
         except (ImportError, NoSuchModuleError):
             raise ConfigurationError(
                 f"the driver for {self.url.drivername} is not installed",

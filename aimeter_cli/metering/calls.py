@@ -31,8 +31,8 @@ from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.repositories.usages import known_keys
 from aimeter_cli.services.credits.holds import close_hold, hold
 from aimeter_cli.services.quota.check import check_after, check_quota_in
-from aimeter_cli.services.recording.batch import key_conflict
 from aimeter_cli.services.recording.counting import LockedCounter
+from aimeter_cli.services.recording.entries import key_conflict
 
 _HOLD = timedelta(hours=1)
 """A call that takes longer loses its hold, not its payment."""

@@ -10,7 +10,7 @@ from aimeter_cli.domain.allowance import LimitCheck
 from aimeter_cli.domain.money import from_nanos
 from aimeter_cli.domain.pricing import TOKEN_FIELDS
 from aimeter_cli.domain.usage import UsageLine
-from aimeter_cli.services.recording.batch import Recorded
+from aimeter_cli.services.recording.entries import Recorded
 
 T = TypeVar("T")
 

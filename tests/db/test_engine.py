@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, func, insert, literal_column, select
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlmodel import Session
 
 from aimeter_cli.db.clock import database_now
@@ -200,3 +200,13 @@ def test_a_password_is_not_shown(any_database: Database) -> None:
 def test_a_url_with_a_bad_port_is_an_error_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError, match="is not a database URL"):
         Database("postgresql+psycopg://u@h:port/d")
+
+
+def test_an_error_never_quotes_the_parameters_of_its_statement(any_database: Database) -> None:
+    twice = [
+        Billable(type="user", external_id="7", email="canary", created_at=datetime.now(UTC))
+        for _ in "12"
+    ]
+    with pytest.raises(IntegrityError) as refused, any_database.write() as session:
+        session.add_all(twice)
+    assert "canary" not in str(refused.value)

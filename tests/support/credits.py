@@ -24,7 +24,7 @@ from aimeter_cli.services.credits.holds import hold
 from aimeter_cli.services.credits.reading import WalletView, wallet
 from aimeter_cli.services.credits.requests import Note
 from aimeter_cli.services.credits.standing import available
-from aimeter_cli.services.recording.batch import Recorded
+from aimeter_cli.services.recording.entries import Recorded
 from aimeter_cli.services.recording.record import Recorder
 from aimeter_cli.settings.table import Settings
 from tests.support.world import NOW

@@ -23,7 +23,7 @@ from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.sandbox.client import SandboxControl
-from aimeter_cli.services.recording.batch import Recorded
+from aimeter_cli.services.recording.entries import Recorded
 from aimeter_cli.services.recording.record import Recorder
 from aimeter_cli.services.sync.plan import Options
 from aimeter_cli.services.sync.report import Report

@@ -7,20 +7,17 @@ does not grow with history.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
 from sqlmodel import Session
 
-from aimeter_cli.db.prepared import Row
 from aimeter_cli.domain.money import from_nanos, in_range
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.pricing import ModelPrice, PriceBook
 from aimeter_cli.domain.rates import NoRate
 from aimeter_cli.domain.usage import UsageLine
-from aimeter_cli.errors import Conflict, InvalidInput
+from aimeter_cli.errors import InvalidInput
 from aimeter_cli.repositories import usages as repo
 from aimeter_cli.repositories.installation import installation
 from aimeter_cli.repositories.prices import PriceKey, keep_prices
@@ -30,6 +27,7 @@ from aimeter_cli.services.credits.paying import pay_unpaid
 from aimeter_cli.services.exchange import Exchange
 from aimeter_cli.services.recording.accounts import Account, Accounts
 from aimeter_cli.services.recording.counting import LockedCounter
+from aimeter_cli.services.recording.entries import Entry, Recorded, recorded, repeated
 from aimeter_cli.services.recording.limits import tell_limits
 from aimeter_cli.services.recording.telling import tell_usages
 from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change
@@ -38,64 +36,6 @@ from aimeter_cli.settings.table import Settings
 _FRESH = timedelta(days=1)
 """Nothing younger is ever pruned."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-class Recorded(NamedTuple):
-    """What became of a line. ``charge`` in nanos of the plan's currency, ``cost`` of its own.
-
-    ``is_new`` False: its key was there already, nothing has changed. ``conflict``: it was there
-    with other content. ``refusal``: why it cannot be recorded at all. ``counter``: after the whole
-    batch, of a new line that is counted.
-    """
-
-    key: str
-    is_new: bool
-    state: str
-    charge: int = 0
-    overage_id: int | None = None
-    conflict: bool = False
-    beyond_limit: bool = False
-    tokens_left: int | None = None
-    refusal: str | None = None
-    cost: int | None = None
-    currency: str | None = None
-    counter: LockedCounter | None = None
-
-    def raise_if_refused(self) -> None:
-        """Raises InvalidInput for a refusal, Conflict for a key used for another usage."""
-        if self.refusal is not None:
-            raise InvalidInput(self.refusal)
-        if self.conflict:
-            raise key_conflict(self.key)
-
-
-def key_conflict(key: str) -> Conflict:
-    return Conflict(
-        f"idempotency key {key!r} was used for another usage",
-        hint="Send the same usage again unchanged, or choose a new key.",
-    )
-
-
-@dataclass(slots=True)
-class Entry:
-    """A usage on its way into the database. Money in nanos."""
-
-    key: str
-    line: UsageLine
-    account: Account | None
-    cost: int | None
-    currency: str
-    state: str
-    price: ModelPrice | None = None
-    price_id: int | None = None
-    billing_mode: str | None = None
-    counter: LockedCounter | None = None
-    plan_cost: int | None = None
-    exchange: str | None = None
-    charge: int = 0
-    excess_tokens: int = 0
-    overage_id: int | None = None
-    adjusts_id: int | None = None
 
 
 class Batch:
@@ -143,7 +83,7 @@ class Batch:
         for line in lines:
             key = str(line.key)
             if key in stored:
-                results.append(_repeat(key, line, stored[key]))
+                results.append(repeated(key, line, stored[key]))
             elif first[key] is line:
                 results.append(added[key])
             else:
@@ -190,7 +130,7 @@ class Batch:
             self._pay([entry for entry in entries if entry.state == "unpaid"])
             tell_usages(self._session, self._settings, entries, self._accounts.ids, self._now)
         standings = {counter.id: counter.standing() for counter in counters.values()}
-        return refused | {entry.key: _recorded(entry, standings) for entry in entries}
+        return refused | {entry.key: recorded(entry, standings) for entry in entries}
 
     def _entry(
         self,
@@ -370,25 +310,3 @@ def _mode(line: UsageLine, account: Account | None) -> str:
     if line.caller.billing_mode is not None:
         return line.caller.billing_mode
     return "plan" if account is None or account.is_metered else "credits"
-
-
-def _repeat(key: str, line: UsageLine, row: Row) -> Recorded:
-    return Recorded(
-        key,
-        is_new=False,
-        state=row["state"],
-        charge=row["charge"],
-        overage_id=row["overage_id"],
-        conflict=row["fingerprint"] != line.fingerprint,
-        cost=row["cost"],
-        currency=row["currency"],
-    )
-
-
-def _recorded(entry: Entry, standings: dict[int, tuple[bool, int | None]]) -> Recorded:
-    """``standings``: of each counter, after the whole batch."""
-    beyond, left = standings[entry.counter.id] if entry.counter else (False, None)
-    return Recorded(
-        entry.key, True, entry.state, entry.charge, entry.overage_id, False, beyond, left, None,
-        entry.cost, entry.currency, entry.counter,
-    )  # fmt: skip

@@ -14,7 +14,8 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import PriceBook
 from aimeter_cli.domain.usage import UsageLine
 from aimeter_cli.repositories.prices import PriceKey
-from aimeter_cli.services.recording.batch import Batch, Recorded
+from aimeter_cli.services.recording.batch import Batch
+from aimeter_cli.services.recording.entries import Recorded
 from aimeter_cli.settings.table import Settings
 
 _RACES = 5

@@ -16,7 +16,7 @@ from aimeter_cli.services.events.usage import is_wanted, record_usages
 from aimeter_cli.settings.table import Settings
 
 if TYPE_CHECKING:
-    from aimeter_cli.services.recording.batch import Entry
+    from aimeter_cli.services.recording.entries import Entry
 
 
 def tell_usages(
