@@ -22,8 +22,8 @@ from aimeter_cli.repositories.overrides import overrides_of
 from aimeter_cli.repositories.usages import CounterKey
 from aimeter_cli.services.recording.accounts import Account
 from aimeter_cli.services.recording.batch import Batch
-from aimeter_cli.services.recording.entries import Entry
 from aimeter_cli.services.recording.counting import LockedCounter
+from aimeter_cli.services.recording.entries import Entry
 from aimeter_cli.services.repricing.outcome import Repriced
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
