@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import chdir
-from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 
 from tests.chaos.scenario import LEASE, STOP_MOST
+from tests.support.processes import context
 from tests.support.world import World
 
 Work = Callable[[str, str, str, str], None]
 """What a process does, given the database's URL, the sandbox's, a folder of its own and a seed."""
 
-_ROOT = Path(__file__).parents[2]
-_IMPORTED = ["tests.chaos.story", "aimeter_cli.cli.sync", "stripe", "psycopg"]
 _ENDED = (0, 3)
 """Exit codes of a command that was not killed: done, and some rows stay unknown."""
 
@@ -48,11 +44,7 @@ class Crew:
         self._works, self._folder, self._rnd, self._stops = works, folder, rnd, stops
         self._running: dict[int, BaseProcess] = {}
         self._stopped: dict[int, threading.Timer] = {}
-        # Its server has imported what takes time, so that a new process is at work at once.
-        self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(_IMPORTED)
-        with chdir(_ROOT):
-            forkserver.ensure_running()
+        self._processes = context()
 
     def begin(self) -> None:
         for slot in range(len(self._works)):

@@ -5,12 +5,9 @@ The number in a test's name is that of PITFALLS, "Overage sync".
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +17,8 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.services.overages import by_hand
 from tests.conftest import Cli, Result
+from tests.support import sync_process
+from tests.support.processes import start
 from tests.support.world import NOW, World, sandbox_settings
 
 CREATE = "path=/v1/invoiceitems,method=POST"
@@ -141,14 +140,8 @@ def test_pitfall_2_overlapping_processes_send_every_overage_once(any_world: Worl
         any_world.use(501_000, ref)
     any_world.sandbox.set(latency_ms=100)  # so that each still waits when the other begins
     url = any_world.database.url.render_as_string(hide_password=False)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.support.sync_process", url, any_world.sandbox.url],
-            stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    settled = [int(process.communicate(timeout=60)[0]) for process in processes]
+    processes = start(sync_process.main, [(url, any_world.sandbox.url)] * 2)
+    settled = [process.result() for process in processes]
     assert sum(settled) == len(sends(any_world)) == len(refs)
     assert any_world.charged() == [1000] * len(refs)
 

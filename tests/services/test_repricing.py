@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -36,11 +33,12 @@ from aimeter_cli.services.repricing import run
 from aimeter_cli.services.repricing.outcome import Repricing
 from aimeter_cli.services.repricing.run import RepriceFilter, reprice_usages
 from aimeter_cli.signals import StopFlag
+from tests.support import record_process, reprice_process
+from tests.support.processes import start
 from tests.support.reprice_process import PRICES
 from tests.support.world import World, sandbox_settings
 
 BOOK = price_book(PRICES, "usd")
-ROOT = Path(__file__).parents[2]
 
 
 def make_world(database: Database) -> World:
@@ -190,16 +188,11 @@ def test_four_processes_price_and_charge_every_usage_once(any_world: World) -> N
         use(any_world, 100)
     url = any_world.database.url.render_as_string(hide_password=False)
 
-    def begin(name: str, *args: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", f"tests.support.{name}", url, *args]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-
-    repricing = [begin("reprice_process") for _ in range(4)]
-    recording = [begin("record_process", str(n)) for n in range(4)]
-    assert sum(int(process.communicate(timeout=120)[0]) for process in repricing) == 60
+    repricing = start(reprice_process.main, [(url,)] * 4)
+    recording = start(record_process.main, [(url, str(n)) for n in range(4)])
+    assert sum(process.result() for process in repricing) == 60
     for process in recording:
-        process.communicate(timeout=120)
-        assert process.returncode == 0
+        process.result()
     assert sum(usage.adjusts_id is not None for usage in usages(any_world)) == 60
     [counter] = any_world.rows(UsageCounter)
     assert (counter.requests, counter.cost) == (len(usages(any_world)) - 60, Decimal(6))

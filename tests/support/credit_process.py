@@ -1,12 +1,8 @@
-"""A process that spends from the one wallet of user:42 with seven others: deductions, usages with
-and without a hold, top-ups. What it does under a key the next process does, too, now and then.
-
-``python -m tests.support.credit_process DATABASE_URL NUMBER``
-"""
+"""What a process does that spends from the one wallet of user:42 with seven others: deductions,
+usages with and without a hold, top-ups; under a key that the next one uses, too, now and then."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 
 from aimeter_cli.db.engine import Database
@@ -31,7 +27,3 @@ def main(database_url: str, number: str) -> None:
             bank.add("4", key=f"add:{me}-{n}")
             bank.add("4", key=f"add:{other}-{n}")
     database.dispose()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

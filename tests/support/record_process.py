@@ -1,11 +1,7 @@
-"""A process that records forty usages of 100 tokens for user:42, some keys shared with the others.
-
-``python -m tests.support.record_process DATABASE_URL NUMBER``
-"""
+"""What a process does that records forty usages of 100 tokens for user:42, some keys shared with
+the others."""
 
 from __future__ import annotations
-
-import sys
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import NO_PRICES
@@ -29,7 +25,3 @@ def main(database_url: str, number: str) -> None:
         )  # fmt: skip
         recorder.record_one(line, now=NOW)
     database.dispose()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,8 +1,6 @@
-"""Reprices in a process of its own: ``python -m tests.support.reprice_process URL``."""
+"""What a process does that reprices."""
 
 from __future__ import annotations
-
-import sys
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import price_book
@@ -14,12 +12,9 @@ PRICES = {"openai": {"gpt-4o-mini": {"input_per_1m": "1000"}}}
 """A tenth of a cent a token."""
 
 
-def main() -> None:
-    database = Database(sys.argv[1])
+def main(database_url: str) -> int:
+    """Returns how many usages it priced."""
+    database = Database(database_url)
     done = reprice_usages(database, Settings(), price_book(PRICES, "usd"), now=NOW)
-    print(done.priced)
     database.dispose()
-
-
-if __name__ == "__main__":
-    main()
+    return done.priced

@@ -1,12 +1,7 @@
-"""A process that syncs until nothing is left, as cron's overlapping runs would.
-
-``python -m tests.support.sync_process DATABASE_URL SANDBOX_URL`` prints how many overages it
-settled.
-"""
+"""What a process does that syncs until nothing is left, as cron's overlapping runs would."""
 
 from __future__ import annotations
 
-import sys
 import time
 
 from aimeter_cli.billing.registry import make_driver
@@ -20,6 +15,7 @@ SECONDS = 60
 
 
 def main(database_url: str, sandbox_url: str) -> int:
+    """Returns how many overages it settled."""
     settings = sandbox_settings(sandbox_url, stripe_concurrency=2, stripe_timeout_seconds=5)
     database, driver = Database(database_url), make_driver(settings)
     synced, idle, end = 0, 0, time.monotonic() + SECONDS
@@ -32,7 +28,3 @@ def main(database_url: str, sandbox_url: str) -> int:
     driver.close()
     database.dispose()
     return synced
-
-
-if __name__ == "__main__":
-    print(main(*sys.argv[1:]))

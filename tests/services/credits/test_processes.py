@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
@@ -17,10 +14,10 @@ from aimeter_cli.domain.credits import InsufficientCredits
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.usages import Usage
 from aimeter_cli.repositories import credits as repo
+from tests.support import credit_process
 from tests.support.credit_process import ROUNDS
 from tests.support.credits import Bank
-
-ROOT = Path(__file__).parents[3]
+from tests.support.processes import start
 
 
 def test_eight_processes_at_one_wallet_never_overdraw_it_and_the_ledger_adds_up(
@@ -28,9 +25,8 @@ def test_eight_processes_at_one_wallet_never_overdraw_it_and_the_ledger_adds_up(
 ) -> None:
     any_bank.add("30")
     url = any_bank.database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.support.credit_process", url]
-    processes = [subprocess.Popen([*command, str(n)], cwd=ROOT) for n in range(8)]
-    assert [process.wait(300) for process in processes] == [0] * 8
+    for process in start(credit_process.main, [(url, str(n)) for n in range(8)]):
+        process.result(300)
     entries = any_bank.entries()
     assert min(entry.balance_after for entry in entries) >= 0
     assert sum((entry.amount for entry in entries), Decimal(0)) == any_bank.balance

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +15,12 @@ from aimeter_cli.models.usages import Usage, UsageCounter
 from aimeter_cli.services.audit.run import run_audit
 from aimeter_cli.services.overages.explain import explain
 from aimeter_cli.services.overrides import NewOverride, remove_override, set_override
+from tests.support import record_process
+from tests.support.processes import Running, start
 from tests.support.world import NO_PRICES, START, World
 
 USER = BillableRef("user", "42")
 CUSTOMERLESS: dict[str, Any] = {"customer": None}
-ROOT = Path(__file__).parents[3]
 
 
 def override(world: World, **fields: Any) -> int:
@@ -199,10 +197,10 @@ def test_an_override_is_the_limit_that_is_approached_and_reached(world: World) -
     assert [row.name for row in world.rows(DomainEvent)] == ["LimitApproaching", "LimitReached"]
 
 
-def processes(world: World) -> list[subprocess.Popen[bytes]]:
+def recording(world: World) -> list[Running]:
+    """Eight processes."""
     url = world.database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.support.record_process", url]
-    return [subprocess.Popen([*command, str(n)], cwd=ROOT) for n in range(8)]
+    return start(record_process.main, [(url, str(n)) for n in range(8)])
 
 
 def test_eight_processes_around_an_overridden_limit_charge_its_excess_and_tell_it_once(
@@ -210,7 +208,8 @@ def test_eight_processes_around_an_overridden_limit_charge_its_excess_and_tell_i
 ) -> None:
     any_world.subscriber(plan=any_world.plan(), **CUSTOMERLESS)
     override(any_world, tokens=20_000)
-    assert [process.wait(120) for process in processes(any_world)] == [0] * 8
+    for process in recording(any_world):
+        process.result()
     row = counter(any_world)
     assert (row.tokens, row.requests, row.is_adjusted) == (32_000, 320, True)
     [overage] = any_world.overages
@@ -225,11 +224,12 @@ def test_an_override_set_and_removed_amid_eight_processes_charges_nothing_twice(
 ) -> None:
     """What is charged depends on who came first; every usage is charged once, whole or not."""
     any_world.subscriber(plan=any_world.plan(token_limit=0), **CUSTOMERLESS)
-    running = processes(any_world)
-    while any(process.poll() is None for process in running):
+    running = recording(any_world)
+    while any(process.is_alive for process in running):
         number = override(any_world, tokens="unlimited", starts_at=START)
         remove_override(any_world.database, any_world.settings, number, now=START)
-    assert [process.returncode for process in running] == [0] * 8
+    for process in running:
+        process.result()
     assert counter(any_world).tokens == 32_000
     assert set(charges(any_world)) <= {Decimal(0), Decimal("0.002")}
     assert adds_up(any_world)

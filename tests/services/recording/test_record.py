@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +19,7 @@ from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.usages import Usage, UsageCounter
 from aimeter_cli.services.recording.record import Recorder
+from tests.support import processes, record_process
 from tests.support.world import START, World
 
 CUSTOMERLESS: dict[str, Any] = {"customer": None}
@@ -297,10 +295,8 @@ def test_batches_of_any_size_and_order_charge_what_single_records_charge(
 def test_eight_processes_around_the_limit_charge_the_excess_exactly(any_world: World) -> None:
     any_world.subscriber(plan=any_world.plan(), **CUSTOMERLESS)
     url = any_world.database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.support.record_process", url]
-    root = Path(__file__).parents[3]
-    processes = [subprocess.Popen([*command, str(n)], cwd=root) for n in range(8)]
-    assert [process.wait(120) for process in processes] == [0] * 8
+    for process in processes.start(record_process.main, [(url, str(n)) for n in range(8)]):
+        process.result()
     row = counter(any_world)
     assert (row.tokens, row.requests) == (8 * 40 * 100, 8 * 40)
     [overage] = any_world.overages

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from decimal import Decimal
 
+from tests.support import sync_process
+from tests.support.processes import start
 from tests.support.world import World
 
 PROCESSES = 8
@@ -24,19 +24,11 @@ def test_eight_processes_put_every_overage_into_exactly_one_item(any_world: Worl
             "UPDATE ai_billables SET stripe_customer_id = :c WHERE id = :b", c=customer, b=number
         )
     url = any_world.database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.support.sync_process", url, any_world.sandbox.url]
-    processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_root())
-        for _ in range(PROCESSES)
-    ]
+    processes = start(sync_process.main, [(url, any_world.sandbox.url)] * PROCESSES)
     for _ in range(3):
         for ref in refs:
             any_world.use(10_000, ref)
-    settled = 0
-    for process in processes:
-        out, _ = process.communicate(timeout=120)
-        assert process.returncode == 0
-        settled += int(out)
+    settled = sum(process.result() for process in processes)
     last = any_world.sync(limit=1000)
     assert (last.failed, last.unknown, last.deferred, last.remaining) == (0, 0, 0, 0)
     overages = any_world.overages
@@ -45,9 +37,3 @@ def test_eight_processes_put_every_overage_into_exactly_one_item(any_world: Worl
     assert sum(overage.amount for overage in overages) == Decimal("2.60") * BILLABLES
     assert any_world.charged() == [260] * BILLABLES
     assert len({overage.item_id for overage in overages}) == len(any_world.items) == BILLABLES
-
-
-def _root() -> str:
-    from pathlib import Path
-
-    return str(Path(__file__).parents[3])
