@@ -2,7 +2,7 @@
 
 For applications::
 
-    from aimeter_cli import AiMeter, QuotaMiddleware, configure, events, overages
+    from aimeter_cli import AiMeter, QuotaMiddleware, configure, events, inbox, overages
 
 Each name is imported when it is used, so that none of it slows the command down.
 """
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aimeter_cli import events, overages
+    from aimeter_cli import events, inbox, overages
     from aimeter_cli.domain.allowance import LimitCheck, LimitExceeded
     from aimeter_cli.domain.credits import InsufficientCredits
     from aimeter_cli.errors import AimeterError, UsageNotRecorded
@@ -51,12 +51,13 @@ __all__ = [
     "UsageNotRecorded",
     "configure",
     "events",
+    "inbox",
     "overages",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("events", "overages"):
+    if name in ("events", "inbox", "overages"):
         return import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -250,6 +250,13 @@ SANDBOX_DEFAULTS = {
     "key_retention": 86_400,
     "lock_timeout": "off",
     "replay_header": True,
+    "api_version": "2026-10-28.endive",
+    "renewals": "by_hand",
+    "after_retries": "canceled",
+    "deliveries": "at_once",
+    "delivery_order": "in_order",
+    "delivery_copies": 1,
+    "delivery_delay": 0,
 }
 
 

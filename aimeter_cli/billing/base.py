@@ -19,8 +19,9 @@ class ItemRequest:
     """One create or update of a pending invoice item, as it was written down before sending.
 
     ``params`` holds ``amount`` (integer minor units) and ``metadata``; a create also ``customer``,
-    ``currency``, ``description``, ``period`` (Unix seconds) and perhaps ``subscription``. After
-    ``send_before`` (on the steady clock) it must not be sent any more: another process may have it.
+    ``currency``, ``description``, ``period`` (Unix seconds) and perhaps ``subscription`` or
+    ``invoice``, a draft. After ``send_before`` (on the steady clock) it must not be sent any more:
+    another process may have it.
     """
 
     kind: Literal["create", "update"]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from aimeter_cli.billing.base import BillingDriver, Reply
+from aimeter_cli.errors import ConfigurationError
 
 Object = Mapping[str, Any]
 
@@ -54,3 +55,14 @@ class DirectoryDriver(BillingDriver, Protocol):
         ...
 
     def webhook_endpoints(self) -> Sequence[Object] | Reply: ...
+
+
+def directory_of(driver: BillingDriver) -> DirectoryDriver | None:
+    """The driver, where it can be asked and has a key to ask with."""
+    if not isinstance(driver, DirectoryDriver):
+        return None
+    try:
+        driver.ensure_ready()
+    except ConfigurationError:
+        return None
+    return driver

@@ -114,4 +114,6 @@ def known_secrets() -> tuple[str, ...]:
     """Secrets of the settings, if they have been read."""
     opened = current.__dict__.get("app") if current is not None else None
     loaded = opened.__dict__.get("loaded") if opened is not None else None
-    return (loaded.settings.stripe_api_key,) if loaded is not None else ()
+    if loaded is None:
+        return ()
+    return (loaded.settings.stripe_api_key, *loaded.settings.stripe_webhook_secret)

@@ -41,7 +41,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("credits", "credits", "app", "Prepaid wallets: top up, deduct, refund, read."),
     Entry("rates", "rates", "app", "Conversion rates between currencies."),
     Entry("prices", "prices", "app", "What models cost: the configuration's, then the library's."),
-    Entry("webhooks", "webhooks", "app", "Replay Stripe's events into subscriptions."),
+    Entry("webhooks", "webhooks", "app", "Stripe's events: take them in, look, try again."),
     Entry("events", "events", "app", "What happened here, and its way to your sinks."),
     Entry("db", "db", "app", "Migrate, inspect and back up the database."),
     Entry("sandbox", "sandbox", "sandbox", "Run a stand-in for Stripe on this machine."),

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from aimeter_cli.cli.invocation import invocation
+
+
+class Renewals(StrEnum):
+    """What time does by itself."""
+
+    AUTO = "auto"
+    BY_HAND = "by-hand"
 
 
 def sandbox(
@@ -25,6 +33,12 @@ def sandbox(
     fault: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="Repeat for several.")
     ] = None,
+    forward_to: Annotated[
+        str | None, typer.Option(metavar="URL", help="Send all events there, signed, as webhooks.")
+    ] = None,
+    renewals: Annotated[
+        Renewals, typer.Option(help="Whether time ends periods, finalises drafts, tries payments.")
+    ] = Renewals.AUTO,
 ) -> None:
     """Run a stand-in for Stripe until Ctrl-C, for rehearsals and tests.
 
@@ -42,10 +56,14 @@ def sandbox(
     def ready(url: str) -> None:
         run.console.notice(f"The sandbox listens: export STRIPE_API_BASE={url}")
 
+    def forwards(secret: str) -> None:
+        run.console.notice(f"It sends events: export STRIPE_WEBHOOK_SECRET={secret}")
+
     try:
         serve(
             host, port, db,
             rate_limit=rate_limit, latency_ms=latency_ms, faults=fault or (), ready=ready,
+            forward_to=forward_to, forwards=forwards, renewals=renewals.value.replace("-", "_"),
         )  # fmt: skip
     except ValueError as error:
         raise InvalidInput(str(error)) from None

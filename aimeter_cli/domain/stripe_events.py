@@ -85,12 +85,27 @@ def is_later(event: StripeEvent, other: StripeEvent) -> bool:
     other one left behind comes after it; otherwise the greater id, which is arbitrary, but makes
     every order of arrival end in the same state.
     """
-    ranks = _RANKS.get(event.type, 1), _RANKS.get(other.type, 1)
+    ranks = _rank(event), _rank(other)
     if ranks[0] != ranks[1]:
         return ranks[0] > ranks[1]
     after = bool(event.previous) and _within(event.previous, other.object)
     before = bool(other.previous) and _within(other.previous, event.object)
     return after if after != before else event.id > other.id
+
+
+def is_tie(event: StripeEvent, other: StripeEvent) -> bool:
+    """Whether nothing but :func:`is_later`'s evidence tells which of two events came first."""
+    same = event.created == other.created
+    return same and _rank(event) == _rank(other)
+
+
+def in_true_order(event: StripeEvent) -> tuple[datetime, int, str]:
+    """A key to sort events by, as far as they tell themselves when they happened."""
+    return event.created, _rank(event), event.id
+
+
+def _rank(event: StripeEvent) -> int:
+    return _RANKS.get(event.type, 1)
 
 
 def _checked_envelope(document: object) -> Mapping[str, Any]:
@@ -108,6 +123,8 @@ def _checked_envelope(document: object) -> Mapping[str, Any]:
         raise NotAnEvent(
             f"not a Stripe event but a bare {kind} object, without the event around it"
         )
+    if isinstance(kind, Mapping):
+        raise NotAnEvent("not a Stripe event but the data of an event, without what is around it")
     raise NotAnEvent('not a Stripe event: "object" is not "event"')
 
 

@@ -6,7 +6,7 @@ before and since 2025-03-31.basil live for ever. Amounts are not read here; time
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,8 @@ from aimeter_cli.errors import AimeterError
 TERMINAL = ("canceled", "incomplete_expired")
 _IN_ARREARS = ("past_due", "unpaid")
 _RECOVERED = ("active", "trialing")
+_COMPARED = ("status", "cancel_at_period_end", "cancel_at")
+_CYCLE = "subscription_cycle"
 
 
 class PayloadFault(AimeterError):
@@ -62,12 +64,19 @@ class StripeSubscription:
 
 @dataclass(frozen=True, slots=True)
 class StripeInvoice:
-    """What an ``invoice.*`` event says. ``subscription_id`` None: it is no subscription's."""
+    """What an ``invoice.*`` event says. ``subscription_id`` None: it is no subscription's.
+
+    ``renewal_end``: of an invoice that a renewal has made, the end of the period that it closes.
+    ``item_ids``: the invoice items on the lines that were told, which are the first few.
+    """
 
     id: str
     subscription_id: str | None
     attempt_count: int | None
     next_payment_attempt: datetime | None
+    is_draft: bool
+    renewal_end: datetime | None
+    item_ids: tuple[str, ...]
 
 
 def read_subscription(body: Mapping[str, Any]) -> StripeSubscription:
@@ -98,6 +107,12 @@ def read_invoice(body: Mapping[str, Any]) -> StripeInvoice:
         subscription_id=_invoice_subscription(body),
         attempt_count=attempts if isinstance(attempts, int) else None,
         next_payment_attempt=_time(body, "next_payment_attempt"),
+        is_draft=body.get("status") == "draft",
+        # The API reference on ``period_end``: it "looks back one period for a subscription
+        # invoice". Other invoices of a subscription (``subscription_update``, ``_threshold``,
+        # ``_create``) close no period.
+        renewal_end=_time(body, "period_end") if body.get("billing_reason") == _CYCLE else None,
+        item_ids=tuple(_line_items(body)),
     )
 
 
@@ -106,18 +121,36 @@ def is_recovery(body: Mapping[str, Any], previous: Mapping[str, Any]) -> bool:
     return previous.get("status") in _IN_ARREARS and body.get("status") in _RECOVERED
 
 
+def contradicts(previous: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether an update began in another state than ``body``: there was another one between.
+
+    Only what matters here counts, and what ``previous_attributes`` tells.
+    """
+    if any(name in previous and previous[name] != body.get(name) for name in _COMPARED):
+        return True
+    pauses = "pause_collection" in previous
+    if pauses and bool(previous["pause_collection"]) != bool(body.get("pause_collection")):
+        return True
+    before = {_price(_hash(item)) for item in _listed(previous)} - {None}
+    return bool(before) and before != {_price(_hash(item)) for item in _listed(body)} - {None}
+
+
 def is_reactivation(previous: Mapping[str, Any]) -> bool:
     """Whether the update took back a cancellation that had been scheduled."""
     return previous.get("cancel_at_period_end") is True or previous.get("cancel_at") is not None
 
 
 def _items(body: Mapping[str, Any]) -> Iterator[SubscriptionItem]:
-    listed = _hash(body.get("items")).get("data")
-    items = listed if isinstance(listed, list) else []
+    items = _listed(body)
     # Before subscriptions had items, the one plan stood at the top, as the period did until 2025.
     for item in items or [body]:
         source = _hash(item)
         yield SubscriptionItem(_price(source), _period(source) or _period(body))
+
+
+def _listed(body: Mapping[str, Any]) -> Sequence[object]:
+    listed = _hash(body.get("items")).get("data")
+    return listed if isinstance(listed, list) else []
 
 
 def _price(item: Mapping[str, Any]) -> str | None:
@@ -134,10 +167,25 @@ def _invoice_subscription(body: Mapping[str, Any]) -> str | None:
     named = _id(parent.get("subscription")) or _id(body.get("subscription"))
     if named is not None:
         return named
-    lines = _hash(body.get("lines")).get("data")
-    found = {_line_subscription(_hash(line)) for line in (lines if isinstance(lines, list) else [])}
+    found = {_line_subscription(line) for line in _lines(body)}
     found.discard(None)
     return found.pop() if len(found) == 1 else None  # never a guess among several
+
+
+def _lines(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    told = _hash(body.get("lines")).get("data")
+    return [_hash(line) for line in told] if isinstance(told, list) else []
+
+
+def _line_items(body: Mapping[str, Any]) -> Iterator[str]:
+    for line in _lines(body):
+        parent = _hash(_hash(line.get("parent")).get("invoice_item_details"))
+        # Before 2025 the item stood on the line; before that, its id was the line's own.
+        for told in (parent.get("invoice_item"), line.get("invoice_item"), line.get("id")):
+            found = _id(told)
+            if found is not None and found.startswith("ii_"):
+                yield found
+                break
 
 
 def _line_subscription(line: Mapping[str, Any]) -> str | None:
@@ -145,7 +193,11 @@ def _line_subscription(line: Mapping[str, Any]) -> str | None:
     parent = _hash(_hash(line.get("parent")).get("subscription_item_details"))
     if parent:
         return _id(parent.get("subscription"))
-    return _id(line.get("subscription")) if line.get("type") == "subscription" else None
+    if line.get("type") != "subscription":
+        return None
+    named, own = _id(line.get("subscription")), _id(line.get("id"))
+    # Until 2018 such a line's own id was the subscription's.
+    return named or (own if own is not None and own.startswith("sub_") else None)
 
 
 def _id(value: object) -> str | None:

@@ -40,6 +40,7 @@ class Answer(StrEnum):
     SERVER_ERROR = "server_error"  # 5xx, 429 lock_timeout
     REPLAYED_ERROR = "replayed_error"  # the same, marked Idempotent-Replayed
     REFUSED = "refused"  # 400, 402, 404
+    NO_DRAFT = "no_draft"  # the same to a create that names a draft, which takes no items any more
     KEY_MISMATCH = "key_mismatch"  # 400 idempotency_error
     MISCONFIGURED = "misconfigured"  # 401, 403
 
@@ -92,6 +93,7 @@ _SENDING: dict[Answer, Move] = {
     Answer.SERVER_ERROR: Move(Action.WAIT, Step.PROVE, unanswered=True),
     Answer.REPLAYED_ERROR: Move(Action.GO_ON, Step.PROVEN),
     Answer.REFUSED: Move(Action.GO_ON, Step.INSPECT),
+    Answer.NO_DRAFT: Move(Action.GO_ON, Step.LOOK_UP),
     Answer.KEY_MISMATCH: _LOOK_LATER,
     Answer.MISCONFIGURED: _STOP,
 }

@@ -22,7 +22,7 @@ class WebhookEvent(SQLModel, table=True):
         UniqueConstraint("livemode", "event_id", name="uq_webhook_event"),
         CheckConstraint(f"status IN {STATUSES}", name="webhook_event_status"),
         Index("ix_webhook_event_object", "object_id", "created"),
-        Index("ix_webhook_event_received", "received_at"),
+        partial_index("ix_webhook_event_kept", "received_at", where="payload <> ''"),
         partial_index("ix_webhook_event_waiting", "waits_for", where="waits_for IS NOT NULL"),
         partial_index("ix_webhook_event_due", "id", where="status IN ('received', 'failed')"),
     )

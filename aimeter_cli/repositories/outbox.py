@@ -15,6 +15,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Session
 
 from aimeter_cli.db.engine import EMITTED
+from aimeter_cli.db.prepared import execute
 from aimeter_cli.domain.events import Emitted, EventName
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
@@ -66,13 +67,16 @@ def remember(session: Session, events: Sequence[Emitted]) -> None:
 def savepoint(session: Session) -> Iterator[None]:
     """A savepoint; if it is rolled back, what was emitted in it never happened."""
     emitted = session.info.setdefault(EMITTED, [])
-    before = len(emitted)
+    before, connection = len(emitted), session.connection()
+    execute(connection, "SAVEPOINT aimeter", ())
     try:
-        with session.connection().begin_nested():
-            yield
+        yield
     except BaseException:
         del emitted[before:]
+        execute(connection, "ROLLBACK TO SAVEPOINT aimeter", ())
         raise
+    finally:
+        execute(connection, "RELEASE SAVEPOINT aimeter", ())
 
 
 def references(session: Session, billable_ids: Sequence[int]) -> dict[int | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from aimeter_cli.db.types import UTCDateTime
@@ -23,7 +23,10 @@ _plans = table_of(Plan)
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """A billable with the subscription that an item is for, and the name of its plan."""
+    """A billable with the subscription that an item is for, and the name of its plan.
+
+    ``draft_invoice_id``: Stripe's draft for what was used until ``draft_period_end``.
+    """
 
     billable: str
     stripe_customer_id: str | None
@@ -32,6 +35,13 @@ class Payer:
     is_live: bool
     ends_at: datetime | None
     stripe_subscription_id: str | None
+    draft_invoice_id: str | None
+    draft_period_end: datetime | None
+
+    def draft_for(self, period_end: datetime) -> str | None:
+        """The draft that still takes what was used until ``period_end``, if there is one."""
+        is_ours = self.draft_period_end is not None and period_end <= self.draft_period_end
+        return self.draft_invoice_id if is_ours else None
 
 
 _PAYER = (
@@ -43,6 +53,8 @@ _PAYER = (
         _subscriptions.c.is_live,
         _subscriptions.c.ends_at,
         _subscriptions.c.stripe_subscription_id,
+        _subscriptions.c.draft_invoice_id,
+        _subscriptions.c.draft_period_end,
         *(_subscriptions.c[name] for name in PlanChange._fields),
     )
     .select_from(
@@ -66,3 +78,13 @@ def payer_of(session: Session, subscription_id: int, period_end: datetime) -> Pa
         return payer
     name = connection.execute(_PLAN_NAME, {"plan": plan_at(plans, last)}).scalar_one()
     return replace(payer, plan=name)
+
+
+def forget_draft(session: Session, subscription_id: int, invoice_id: str) -> None:
+    """The draft takes no items any more; nothing is done where another one has come since."""
+    session.connection().execute(
+        update(_subscriptions)
+        .where(_subscriptions.c.id == subscription_id)
+        .where(_subscriptions.c.draft_invoice_id == invoice_id)
+        .values(draft_invoice_id=None)
+    )

@@ -207,14 +207,21 @@ def dirty_items(session: Session, billable_id: int | None = None) -> list[Waitin
 
 
 def closing_items(
-    session: Session, now: datetime, clock: datetime, limit: int
+    session: Session, now: datetime, clock: datetime, limit: int, billable_id: int | None = None
 ) -> list[tuple[int, int, str]]:
-    """Idle items at Stripe whose period is over at ``now``: (id, version, Stripe's id)."""
+    """Idle items at Stripe whose period is over at ``now``: (id, version, Stripe's id).
+
+    Of one billable also those of a period that goes on, where an event says that they have closed.
+    """
+    due = items.c.period_end <= now
+    if billable_id is not None:
+        due |= items.c.check_after.is_(None)
     query = (
         select(items.c.id, items.c.version, items.c.stripe_item_id)
         .where(
             PENDING,
-            items.c.period_end <= now,
+            _for_billable(billable_id),
+            due,
             (items.c.check_after.is_(None)) | (items.c.check_after <= clock),
         )
         .order_by(items.c.period_end)

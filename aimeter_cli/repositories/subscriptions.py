@@ -86,6 +86,7 @@ def list_subscriptions(
     now: datetime,
     plan: str | None = None,
     billable: BillableRef | None = None,
+    live: bool = False,
     missing_stripe_ids: bool = False,
     limit: int | None = None,
 ) -> Sequence[Found]:
@@ -97,15 +98,28 @@ def list_subscriptions(
         statement = statement.where(
             Billable.type == billable.type, Billable.external_id == billable.id
         )
+    if live or missing_stripe_ids:
+        statement = statement.where(col(Subscription.is_live))
     if missing_stripe_ids:
         statement = statement.where(
-            col(Subscription.is_live),
             or_(
                 col(Billable.stripe_customer_id).is_(None),
                 col(Subscription.stripe_subscription_id).is_(None),
             ),
         )
     return session.exec(statement.limit(limit), params={"now": now}).all()
+
+
+def subscriptions_at_stripe(session: Session, now: datetime) -> Sequence[Found]:
+    """Those with a Stripe id that are live, or that a payment would bring back. Oldest first."""
+    statement = _WITH_NAMES.where(
+        col(Subscription.stripe_subscription_id).is_not(None),
+        or_(
+            col(Subscription.is_live),
+            col(Subscription.expired_at).is_not(None) & col(Subscription.ends_at).is_(None),
+        ),
+    )
+    return session.exec(statement.order_by(col(Subscription.id)), params={"now": now}).all()
 
 
 def overdue(session: Session, now: datetime) -> Sequence[Found]:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
 
+from aimeter_cli.db.prepared import Prepared
 from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.webhook_events import WebhookEvent
@@ -49,12 +50,18 @@ _HISTORY = (
     .where(
         _c.object_id == bindparam("object"),
         _c.livemode == bindparam("mode"),
-        _c.status.in_(HANDLED),
+        or_(*(_c.status == status for status in HANDLED)),
     )
     .order_by(_c.created.desc(), _c.id.desc())
 )
-_HISTORY_SINCE = _HISTORY.where(_c.created >= bindparam("since"))
-_SET_OUTCOME = update(_events).where(_c.id == bindparam("row_id"))
+_ALL_HISTORY = Prepared(_HISTORY)
+_HISTORY_SINCE = Prepared(_HISTORY.where(_c.created >= bindparam("since")))
+_OUTCOME = ("status", "error", "attempts", "handled_at", "waits_for")
+_SET_OUTCOME = Prepared(
+    update(_events)
+    .where(_c.id == bindparam("row_id"))
+    .values({name: bindparam(f"new_{name}", type_=_c[name].type) for name in _OUTCOME})
+)
 
 
 def store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -85,20 +92,25 @@ def stored_payload(session: Session, row_id: int) -> str:
 
 
 def set_outcome(
-    session: Session, row_id: int, *, status: str, error: str | None, attempts: int, now: datetime
-) -> None:
+    session: Session, row_id: int, *, status: str, error: str | None, attempts: int, now: datetime,
+    waits_for: str | None = None,
+) -> None:  # fmt: skip
     """How handling ended, written with its effect."""
-    values = {"status": status, "error": error, "attempts": attempts, "handled_at": now}
-    session.connection().execute(_SET_OUTCOME, {**values, "row_id": row_id})
+    values = (status, error, attempts, now, waits_for)
+    named = {f"new_{name}": value for name, value in zip(_OUTCOME, values, strict=True)}
+    _SET_OUTCOME.run(session, [{**named, "row_id": row_id}])
 
 
 def history_of(
     session: Session, object_id: str, *, livemode: bool, since: datetime | None = None
 ) -> list[PastEvent]:
     """The handled events about one Stripe object, newest first."""
-    values = {"object": object_id, "mode": livemode, "since": since}
-    statement = _HISTORY if since is None else _HISTORY_SINCE
-    return [PastEvent(*row) for row in session.connection().execute(statement, values)]
+    values: dict[str, Any] = {"object": object_id, "mode": livemode}
+    if since is None:
+        found = _ALL_HISTORY.rows(session, **values)
+    else:
+        found = _HISTORY_SINCE.rows(session, **values, since=since)
+    return [PastEvent(**row) for row in found]
 
 
 def list_events(

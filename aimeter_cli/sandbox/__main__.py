@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from .server import serve
-from .settings import LOCK_MODES
+from .settings import CHOICES, LOCK_MODES
 
 
 def _retention(text: str) -> float | None:
@@ -44,6 +44,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--fault", action="append", default=[], help="KIND:OPTION=VALUE,…; repeatable")
     add("--key-retention", type=_retention, default=False, help="seconds, or never")
     add("--lock-timeout", choices=LOCK_MODES, help="429 for concurrent writes on one customer")
+    add("--renewals", choices=CHOICES["renewals"], help="auto: time does what is due")
     add("--until-eof", action="store_true", help="stop when standard input ends")
     add("--no-replay-header", action="store_true", help="strip Idempotent-Replayed")
     return parser
@@ -57,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         settings["key_retention"] = given.key_retention
     if given.lock_timeout is not None:
         settings["lock_timeout"] = given.lock_timeout
+    if given.renewals is not None:
+        settings["renewals"] = given.renewals
     if given.no_replay_header:
         settings["replay_header"] = False
     try:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .settings import Settings
+
 Json = dict[str, Any]
 
 
@@ -13,7 +15,8 @@ class Call:
     """One execution. ``now`` is the sandbox clock in whole epoch seconds.
 
     ``request`` is the ledger's sequence number, None for a person who acts between requests; ``by``
-    is ``api`` or ``person``; ``object_id`` is the id in the path, empty for a collection.
+    is ``api`` or ``person``; ``object_id`` is the id in the path, empty for a collection;
+    ``request_id`` and ``key`` are what the events that it makes tell of their cause.
     """
 
     db: sqlite3.Connection
@@ -23,6 +26,9 @@ class Call:
     by: str = "api"
     object_id: str = ""
     params: Json = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    request_id: str | None = None
+    key: str | None = None
 
 
 Handler = Callable[[Call], Json]

@@ -21,7 +21,10 @@ class SandboxControl:
         self._address = urlsplit(self.url).netloc
 
     def health(self) -> Row:
-        """``ok``, ``account``, ``now`` and ``offset`` of the clock, ``held`` requests."""
+        """``ok``, ``account``, ``now`` and ``offset`` of the clock, ``held`` requests.
+
+        ``undelivered`` is how many webhooks wait.
+        """
         return self._row("GET", "health")
 
     def customers(self) -> list[Row]:
@@ -127,6 +130,25 @@ class SandboxControl:
     def renew(self, subscription: str) -> Row:
         """The subscription's next period begins; returns the draft of its scheduled invoice."""
         return self._row("POST", "person/renew", {"subscription": subscription})
+
+    def fail_payments(self, customer: str, fails: bool = True) -> None:
+        """From now on the customer's payments fail, or succeed again."""
+        self._call("POST", "person/fail_payments", {"customer": customer, "fails": fails})
+
+    def events(self, *types: str) -> list[Row]:
+        """All events, or those of some types, oldest first, in the order of their making."""
+        return [e for e in self._rows("events") if not types or e["type"] in types]
+
+    def deliver(self) -> list[Row]:
+        """Send all webhooks that wait; each as ``event type url status``."""
+        return list(self._call("POST", "deliver"))
+
+    def wait_for_deliveries(self, timeout: float = 10) -> int:
+        """Wait until no webhook waits, where they go out at once; returns how many still wait."""
+        end = time.monotonic() + timeout
+        while (waiting := int(self.health()["undelivered"])) and time.monotonic() < end:
+            time.sleep(0.02)
+        return waiting
 
     def reset(self) -> None:
         """Forget everything but account and settings; the clock shows real time again."""

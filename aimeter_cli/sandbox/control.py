@@ -5,7 +5,7 @@
 | ``GET health`` | account, clock, how many requests are held up on their way |
 | ``GET ledger?after=SEQ``, ``GET effects?after=N`` | what happened |
 | ``GET customers items invoices subscriptions`` | all objects, oldest first, ``deleted`` marked |
-| ``GET clock``, ``POST clock {"move": SECONDS}`` | the sandbox clock |
+| ``GET clock``, ``POST clock {"move": SECONDS}`` | the sandbox clock; see :mod:`.schedule` |
 | ``GET faults``, ``POST faults {"fault": TEXT}``, ``DELETE faults`` | see :mod:`.faults` |
 | ``GET settings``, ``POST settings {NAME: VALUE}`` | see :mod:`.settings` |
 | ``POST outage {"seconds": S}`` | refuse connections for that long |
@@ -13,18 +13,23 @@
 | ``POST person/finalize`` and ``draft`` ``{"customer": …}`` | see :mod:`.persons` |
 | ``POST person/delete_item``, ``change_item`` ``{"item": …, "amount": …}`` | the same |
 | ``POST person/renew {"subscription": …}`` | see :func:`.subscriptions.renew` |
+| ``POST person/fail_payments {"customer": …, "fails": BOOL}`` | see :mod:`.payments` |
+| ``GET events`` | all events, oldest first, also those that the API tells no more |
+| ``POST deliver`` | try all webhooks that wait, now; answers with what became of each |
 | ``POST reset`` | forget all but account and settings; clock back to real time |
 
 Answers are 200, or 400 and 404 with ``{"error": "…"}``.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from . import faults, ledger, persons, prices, settings, subscriptions
+from . import events, faults, ledger, payments, persons, prices, schedule, settings, subscriptions
 from .call import Call
+from .deliveries import Deliveries, waiting
 from .exchange import Answer, json_answer
 from .parts import Parts
 from .refusals import ApiError
@@ -38,8 +43,10 @@ Action = Callable[[Call, dict[str, Any]], Any]
 class Control:
     """Answers control requests, each in one transaction."""
 
-    def __init__(self, parts: Parts, outage: Callable[[float], None]) -> None:
-        self._parts, self._outage = parts, outage
+    def __init__(
+        self, parts: Parts, outage: Callable[[float], None], deliveries: Deliveries
+    ) -> None:
+        self._parts, self._outage, self._deliveries = parts, outage, deliveries
         self._actions: dict[str, Action] = {
             "GET health": self._health,
             "GET ledger": lambda call, given: ledger.requests(call.db, _after(given)),
@@ -61,6 +68,10 @@ class Control:
             "POST person/renew": lambda call, given: subscriptions.renew(
                 call, given["subscription"]
             ),
+            "POST person/fail_payments": lambda call, given: payments.fail_from_now_on(
+                call, given["customer"], given.get("fails", True)
+            ),
+            "GET events": lambda call, _given: events.everything(call),
             "POST reset": self._reset,
         }
         for table in ("customers", "items", "invoices", "subscriptions"):
@@ -77,14 +88,17 @@ class Control:
             if name == "POST outage":  # must not hold the transaction while the listener closes
                 self._outage(float(given["seconds"]))
                 return json_answer(200, None)
+            if name == "POST deliver":  # nor while endpoints answer
+                return json_answer(200, self._deliveries.flush())
             action = self._actions.get(name)
             if action is None:
                 return json_answer(404, {"error": f"no such control endpoint: {name}"})
             with self._parts.store.transaction() as db:
                 now = int(self._parts.clock.now())
-                return json_answer(
-                    200, action(Call(db, now, self._parts.store.account, by="person"), given)
+                call = Call(
+                    db, now, self._parts.store.account, by="person", settings=self._parts.settings
                 )
+                return json_answer(200, action(call, given))
         except ApiError as refusal:
             return json_answer(400, {"error": refusal.message})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -92,13 +106,14 @@ class Control:
 
     def _health(self, call: Call, _given: dict[str, Any]) -> Any:
         return {"ok": True, "account": call.account, "held": self._parts.traffic.held,
-                **self._clock_now()}  # fmt: skip
+                "undelivered": waiting(call.db), **self._clock_now()}  # fmt: skip
 
     def _clock_now(self) -> dict[str, float]:
         return {"now": self._parts.clock.now(), "offset": self._parts.clock.offset}
 
     def _move_clock(self, call: Call, given: dict[str, Any]) -> Any:
         self._parts.clock.move(call.db, float(given["move"]))
+        schedule.run(dataclasses.replace(call, now=int(self._parts.clock.now())))
         return self._clock_now()
 
     def _add_fault(self, call: Call, given: dict[str, Any]) -> Any:

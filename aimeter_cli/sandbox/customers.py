@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 from .call import Call, Json
+from .events import emit, emit_updated
 from .identifiers import new_id
 from .lists import PAGING, Selection, page, stored
 from .params import Field, Fields, merged_metadata
@@ -12,16 +13,17 @@ from .subscription_rows import end_all
 
 URL = "/v1/customers"
 
-CREATE: Fields = {
+UPDATE: Fields = {
     "description": Field(clearable=True),
     "email": Field("email", clearable=True),
     "expand": Field("array"),
+    "invoice_settings": Field("object", fields={"default_payment_method": Field()}),
     "metadata": Field("metadata"),
     "name": Field(clearable=True),
     "phone": Field(clearable=True),
     "tax_exempt": Field("enum", clearable=True, choices=("none", "exempt", "reverse")),
 }
-UPDATE = CREATE
+CREATE: Fields = {**UPDATE, "payment_method": Field()}
 LIST: Fields = {**PAGING, "created": Field("range"), "email": Field()}
 RETRIEVE: Fields = {"expand": Field("array")}
 DELETE: Fields = {}
@@ -47,7 +49,9 @@ def create(call: Call) -> Json:
         "invoice_prefix": customer_id[4:12].upper(),
         "invoice_settings": {
             "custom_fields": None,
-            "default_payment_method": None,
+            "default_payment_method": given.get("invoice_settings", {}).get(
+                "default_payment_method"
+            ),
             "footer": None,
             "rendering_options": None,
         },
@@ -65,6 +69,7 @@ def create(call: Call) -> Json:
         "INSERT INTO customers (id, email, created, body) VALUES (?, ?, ?, ?)",
         (customer_id, body["email"], call.now, json.dumps(body)),
     )
+    emit(call, "customer.created", body)
     return body
 
 
@@ -82,7 +87,9 @@ def update(call: Call) -> Json:
     """``POST /v1/customers/{id}``."""
     body = load(call, call.object_id, "id", 404)
     given = call.params
-    body.update({k: v for k, v in given.items() if k not in ("metadata", "expand")})
+    others = ("metadata", "expand", "invoice_settings")
+    body.update({k: v for k, v in given.items() if k not in others})
+    body["invoice_settings"].update(given.get("invoice_settings", {}))
     body["tax_exempt"] = body["tax_exempt"] or "none"
     body["metadata"] = merged_metadata(body["metadata"], given)
     save(call, body)
@@ -91,9 +98,10 @@ def update(call: Call) -> Json:
 
 def delete(call: Call) -> Json:
     """``DELETE /v1/customers/{id}``: its subscriptions end at once, its items stay as they are."""
-    load(call, call.object_id, "id", 404)
-    call.db.execute("UPDATE customers SET deleted = 1 WHERE id = ?", (call.object_id,))
+    body = load(call, call.object_id, "id", 404)
     end_all(call, call.object_id)
+    call.db.execute("UPDATE customers SET deleted = 1 WHERE id = ?", (call.object_id,))
+    emit(call, "customer.deleted", body)
     return _deleted(call.object_id)
 
 
@@ -120,11 +128,13 @@ def known(call: Call, customer_id: str) -> None:
 
 
 def save(call: Call, body: Json) -> None:
-    """Write the customer's JSON back."""
+    """Write the customer's JSON back and make its event."""
+    before = load(call, body["id"])
     call.db.execute(
         "UPDATE customers SET email = ?, body = ? WHERE id = ?",
         (body["email"], json.dumps(body), body["id"]),
     )
+    emit_updated(call, "customer.updated", body, before)
 
 
 def settle_currency(call: Call, customer: Json, currency: str) -> None:

@@ -94,7 +94,10 @@ class Executor:
             use = Use(account, request.key, request.path, digest)
         with self._parts.store.transaction() as db:
             now = self._parts.clock.now()
-            call = Call(db, int(now), account, arrival.seq, object_id=object_id)
+            call = Call(
+                db, int(now), account, arrival.seq, object_id=object_id,
+                settings=self._parts.settings, request_id=arrival.request_id, key=request.key,
+            )  # fmt: skip
             if use is not None:
                 kept = idempotency.find(db, use, now, self._parts.settings.key_retention)
                 if kept is not None:
@@ -128,7 +131,9 @@ class Executor:
 
     def _around(self, arrival: Arrival, call: Call) -> None:
         """What a person does right after the request has executed."""
-        person = Call(call.db, call.now, call.account, arrival.seq, by="person")
+        person = Call(
+            call.db, call.now, call.account, arrival.seq, by="person", settings=call.settings
+        )
         for fault in arrival.plan.around:
             if fault.option("when") == "after":
                 path = arrival.request.path
@@ -151,7 +156,8 @@ class Executor:
     def _refused(self, arrival: Arrival, refusal: ApiError) -> Answer:
         now = self._parts.clock.now()
         with self._parts.store.transaction() as db:
-            self._around(arrival, Call(db, int(now), self._parts.store.account))
+            parts = self._parts
+            self._around(arrival, Call(db, int(now), parts.store.account, settings=parts.settings))
             ledger.conclude(
                 db,
                 arrival.seq,

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from . import customers, invoice_items, invoices, subscriptions
+from . import customers, invoice_items, invoices, prices, products, subscriptions
 from .call import Call, Handler, Json
 from .refusals import ApiError, invalid
 
@@ -11,6 +11,8 @@ LOADERS: dict[str, Handler] = {
     "cus": customers.retrieve,
     "ii": invoice_items.retrieve,
     "in": invoices.retrieve,
+    "price": prices.retrieve,
+    "prod": products.retrieve,
     "sub": subscriptions.retrieve,
 }
 

@@ -30,7 +30,9 @@ class Gate:
     def _arrive(self, request: Request) -> Arrival:
         request_id, now = new_id("req"), self._parts.clock.now()
         with self._parts.store.transaction() as db:
-            call = Call(db, int(now), self._parts.store.account, by="person")
+            call = Call(
+                db, int(now), self._parts.store.account, by="person", settings=self._parts.settings
+            )
             customer = _customer(call, request)
             plan = self._parts.faults.plan(db, request.method, request.path, customer)
             seq = ledger.arrive(
@@ -132,7 +134,7 @@ def _delivered(answer: Answer, strike: Fault) -> Answer:
 def _customer(call: Call, request: Request) -> str | None:
     """The customer that a request names, or whose object it names."""
     parts = request.path.split("/")
-    if len(parts) > 3 and parts[2] == "customers":
+    if len(parts) > 3 and parts[2] == "customers" and parts[3] != "search":
         return parts[3]
     if len(parts) > 3 and parts[2] in _OWNED:
         row = call.db.execute(

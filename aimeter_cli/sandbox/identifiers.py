@@ -4,7 +4,7 @@ import random
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-LENGTHS = {"cus": 14, "req": 14, "acct": 16, "prod": 14, "si": 14}
+LENGTHS = {"cus": 14, "req": 14, "acct": 16, "prod": 14, "si": 14, "whsec": 32}
 """Characters after the prefix; all other types have 24, the first of them ``1``."""
 
 _random = random.SystemRandom()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from . import customers, invoice_rows, item_amounts, lines, prices, subscription_rows
 from .call import Call, Json
 from .currencies import check_amount
+from .events import emit
 from .identifiers import new_id
 from .ledger import effect
 from .lists import PAGING, Selection, page, stored
@@ -88,6 +89,7 @@ def create(call: Call) -> Json:
     if "invoice" in given:
         lines.attach(call, given["invoice"], [body["id"]])
         body["invoice"] = given["invoice"]
+    emit(call, "invoiceitem.created", body)
     return body
 
 
@@ -128,6 +130,7 @@ def delete(call: Call) -> Json:
         (body["id"],),
     )
     effect(call, "delete", body, body["amount"], None)
+    emit(call, "invoiceitem.deleted", body)
     return {"id": body["id"], "object": "invoiceitem", "deleted": True}
 
 

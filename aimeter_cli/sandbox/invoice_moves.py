@@ -1,10 +1,10 @@
 """An invoice's moves: lines added, finalised, paid, voided, given up (Stripe: "Invoices")."""
 
-from . import customers, lines
+from . import customers, invoice_events, lines, payments
 from .call import Call, Json
 from .invoice_items import load as load_item
-from .invoice_rows import load, load_draft, save
-from .invoices import present
+from .invoice_rows import load, load_draft
+from .invoice_view import present
 from .params import Field, Fields
 from .refusals import ApiError, invalid, missing
 
@@ -13,6 +13,7 @@ PAY: Fields = {
     "expand": Field("array"),
     "off_session": Field("boolean"),
     "paid_out_of_band": Field("boolean"),
+    "payment_method": Field(),
 }
 VOID: Fields = {"expand": Field("array")}
 MARK_UNCOLLECTIBLE: Fields = VOID
@@ -51,8 +52,9 @@ def add_lines(call: Call) -> Json:
                 f"currency of the invoice ({draft['currency']}).",
                 param,
             )
+    before = present(call, draft)
     lines.attach(call, draft["id"], wanted)
-    return present(call, draft)
+    return invoice_events.save(call, draft, before=before)
 
 
 def finalize(call: Call) -> Json:
@@ -75,14 +77,18 @@ def finalize(call: Call) -> Json:
         _number(call, body)
     body["status"] = "open"
     body["status_transitions"]["finalized_at"] = body["effective_at"] = call.now
-    if lines.total(call, body["id"]) + body["starting_balance"] <= 0:
-        _paid(call, body)
-    save(call, body)
-    return present(call, body)
+    if not payments.is_due(call, body):
+        return payments.paid(call, body, "invoice.finalized")
+    if body["auto_advance"] and call.by == "api" and call.settings.renewals == "auto":
+        body["next_payment_attempt"] = call.now
+    return invoice_events.save(call, body, "invoice.finalized")
 
 
 def pay(call: Call) -> Json:
-    """``POST /v1/invoices/{id}/pay``: every payment succeeds; a draft is finalised first."""
+    """``POST /v1/invoices/{id}/pay``: a draft is finalised first.
+
+    Raises 402 ``card_declined`` for a payment method that fails (see :mod:`.payments`).
+    """
     body = load(call, call.object_id)
     if body["status"] == "draft":
         finalize(call)
@@ -91,25 +97,31 @@ def pay(call: Call) -> Json:
         raise ApiError(400, "Invoice is already paid")
     elif body["status"] == "void":
         raise ApiError(400, "Invoice is void and cannot be paid.")
-    if body["status"] != "paid":
-        body["paid_out_of_band"] = bool(call.params.get("paid_out_of_band"))
+    if body["status"] == "paid":
+        return present(call, body)
+    if call.params.get("paid_out_of_band"):
+        body["paid_out_of_band"] = True
         body["attempted"], body["attempt_count"] = True, body["attempt_count"] + 1
-        _paid(call, body)
-    save(call, body)
+        return payments.paid(call, body)
+    method = call.params.get("payment_method")
+    if not payments.attempt(call, body, method=method, scheduled=False):
+        raise payments.declined()
     return present(call, body)
 
 
 def void(call: Call) -> Json:
     """``POST /v1/invoices/{id}/void``: open and uncollectible ones."""
-    return _leave(call, "void", "voided_at", ("open", "uncollectible"))
+    return _leave(call, "void", "voided", "voided_at", ("open", "uncollectible"))
 
 
 def mark_uncollectible(call: Call) -> Json:
     """``POST /v1/invoices/{id}/mark_uncollectible``: open ones."""
-    return _leave(call, "uncollectible", "marked_uncollectible_at", ("open",))
+    return _leave(
+        call, "uncollectible", "marked_uncollectible", "marked_uncollectible_at", ("open",)
+    )
 
 
-def _leave(call: Call, status: str, moment: str, allowed: tuple[str, ...]) -> Json:
+def _leave(call: Call, status: str, event: str, moment: str, allowed: tuple[str, ...]) -> Json:
     body = load(call, call.object_id)
     if body["status"] not in allowed:
         raise invalid(
@@ -118,13 +130,8 @@ def _leave(call: Call, status: str, moment: str, allowed: tuple[str, ...]) -> Js
         )
     body["status"] = status
     body["status_transitions"][moment] = call.now
-    save(call, body)
-    return present(call, body)
-
-
-def _paid(call: Call, body: Json) -> None:
-    body["status"], body["auto_advance"] = "paid", False
-    body["status_transitions"]["paid_at"] = call.now
+    body["next_payment_attempt"] = None
+    return invoice_events.save(call, body, f"invoice.{event}")
 
 
 def _number(call: Call, body: Json) -> None:

@@ -2,10 +2,11 @@
 
 import json
 
-from . import customers, lines, subscription_rows
+from . import charges, customers, invoice_events, invoice_rows, lines, subscription_rows
 from .call import Call, Json
 from .identifiers import new_id
-from .invoice_rows import load, load_draft, save
+from .invoice_rows import load, load_draft
+from .invoice_view import present
 from .lists import PAGING, Selection, page, stored
 from .params import Field, Fields, merged_metadata
 from .refusals import invalid
@@ -50,20 +51,32 @@ def create(call: Call) -> Json:
         subscription_rows.load_for(call, subscription, customer["id"])
     if given.get("pending_invoice_items_behavior") == "include":
         return collect(call, customer["id"], subscription)
-    return present(call, _insert(call, customer, subscription, given.get("currency"), "manual"))
+    body = _insert(call, customer, subscription, given.get("currency"), "manual")
+    _set_finalization(call, body)
+    invoice_rows.save(call, body)
+    return invoice_events.created(call, body)
 
 
 def collect(
-    call: Call, customer_id: str, subscription: str | None, *, reason: str = "manual"
+    call: Call,
+    customer_id: str,
+    subscription: str | None,
+    *,
+    reason: str = "manual",
+    currency: str | None = None,
+    charged: list[Json] | None = None,
+    advances: bool = False,
+    period: tuple[int, int] | None = None,
 ) -> Json:
     """A draft with the pending items that it takes, oldest first, at most 250.
 
     An invoice of a subscription takes the items of that subscription and those without one, any
-    other invoice only those without one. ``reason`` is its ``billing_reason``. Raises Stripe's 400
-    when a manual one would be empty.
+    other invoice only those without one. ``reason`` is its ``billing_reason``; ``charged`` are
+    lines for a subscription's prices; ``advances``: it finalises by itself in an hour. Raises
+    Stripe's 400 when a manual one would be empty.
     """
     customer = customers.load(call, customer_id)
-    currency = call.params.get("currency")
+    currency = currency or call.params.get("currency")
     rows = call.db.execute(
         "SELECT id, currency FROM items WHERE customer = ? AND invoice IS NULL AND deleted = 0"
         " AND (subscription IS NULL OR subscription = ?) AND (? IS NULL OR currency = ?)"
@@ -75,9 +88,16 @@ def collect(
         raise invalid(f"Nothing to invoice for {whom}", whom, f"invoice_no_{whom}_line_items")
     currency = rows[0]["currency"] if rows else currency
     body = _insert(call, customer, subscription, currency, reason)
+    if advances:
+        body["auto_advance"] = True
+    if period is not None:
+        body["period_start"], body["period_end"] = period
+    _set_finalization(call, body)
+    invoice_rows.save(call, body)
+    charges.put(call, body["id"], charged or [])
     taken = [row["id"] for row in rows if row["currency"] == currency]
     lines.attach(call, body["id"], taken[::-1])
-    return present(call, body)
+    return invoice_events.created(call, body)
 
 
 def retrieve(call: Call) -> Json:
@@ -94,9 +114,10 @@ def update(call: Call) -> Json:
         if name in given:
             body[name] = given[name]
     _set_due(call, body, given)
+    if body["status"] == "draft":
+        _set_finalization(call, body)
     body["metadata"] = merged_metadata(body["metadata"], given)
-    save(call, body)
-    return present(call, body)
+    return invoice_events.save(call, body)
 
 
 def delete(call: Call) -> Json:
@@ -107,8 +128,10 @@ def delete(call: Call) -> Json:
             "You can only delete draft invoices that are not for a subscription.",
             code="invoice_not_editable",
         )
+    shown = present(call, body)
     lines.detach_all(call, body["id"])
     call.db.execute("UPDATE invoices SET deleted = 1 WHERE id = ?", (body["id"],))
+    invoice_events.deleted(call, shown)
     return {"id": body["id"], "object": "invoice", "deleted": True}
 
 
@@ -120,27 +143,6 @@ def list_(call: Call) -> Json:
     selection.equals(call, "customer", "status", "subscription")
     selection.created(call)
     return page(call, selection, lambda call, row: present(call, stored(call, row)))
-
-
-def present(call: Call, body: Json) -> Json:
-    """The invoice object: what is stored, with its lines and the sums over all of them."""
-    shown = dict(body)
-    elsewhere = shown.pop("paid_out_of_band")
-    subtotal = lines.total(call, body["id"])
-    due = max(0, subtotal + body["starting_balance"])
-    paid = due if body["status"] == "paid" else 0
-    return {
-        **shown,
-        "amount_due": due,
-        "amount_paid": paid,
-        "amount_paid_off_stripe": paid if elsewhere else 0,
-        "amount_remaining": due - paid,
-        "lines": lines.first(call, body["id"]),
-        "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
-        "total": subtotal,
-        "total_excluding_tax": subtotal,
-    }
 
 
 def _insert(
@@ -164,6 +166,12 @@ def _insert(
         (body["id"], customer["id"], subscription, call.now, json.dumps(body)),
     )
     return body
+
+
+def _set_finalization(call: Call, body: Json) -> None:
+    """A draft that advances finalises an hour after it was made, where time does so."""
+    advances = body["auto_advance"] and call.settings.renewals == "auto"
+    body["automatically_finalizes_at"] = body["created"] + 3600 if advances else None
 
 
 def _set_due(call: Call, body: Json, given: Json) -> None:

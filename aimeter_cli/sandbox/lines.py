@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+from . import charges
 from .call import Call, Json
 from .identifiers import new_id
 from .invoice_rows import load
@@ -26,11 +27,11 @@ def count(call: Call, invoice_id: str) -> int:
 
 
 def total(call: Call, invoice_id: str) -> int:
-    """The sum of the items on the invoice, in minor units."""
+    """The sum of the lines of the invoice, in minor units."""
     found = call.db.execute(
         "SELECT COALESCE(SUM(amount), 0) FROM items WHERE invoice = ?", (invoice_id,)
     )
-    return int(found.fetchone()[0])
+    return int(found.fetchone()[0]) + charges.total(call, invoice_id)
 
 
 def attach(call: Call, invoice_id: str, item_ids: list[str]) -> None:
@@ -63,8 +64,8 @@ def first(call: Call, invoice_id: str) -> Json:
         "SELECT * FROM items WHERE invoice = ? ORDER BY line_order LIMIT ?",
         (invoice_id, SHOWN + 1),
     ).fetchall()
-    data = [present(call, row) for row in rows[:SHOWN]]
-    return listing(data, f"/v1/invoices/{invoice_id}/lines", len(rows) > SHOWN)
+    data = [present(call, row) for row in rows] + charges.on(call, invoice_id)
+    return listing(data[:SHOWN], f"/v1/invoices/{invoice_id}/lines", len(data) > SHOWN)
 
 
 def list_(call: Call) -> Json:
@@ -72,8 +73,9 @@ def list_(call: Call) -> Json:
     load(call, call.object_id)
     selection = Selection(
         # lines run in the order of the invoice, which is the reverse of what lists sort by
-        "(SELECT *, -line_order AS n, line AS id FROM (SELECT body, invoice, line, line_order,"
-        " deleted, customer, subscription, currency, amount, id AS item FROM items))",
+        "(SELECT -line_order AS n, line AS id, body, invoice, line, subscription, deleted"
+        " FROM items UNION ALL"
+        f" SELECT -{MAX_ITEMS} - n, id, body, invoice, NULL, NULL, 0 FROM charges)",
         "line_item",
         f"/v1/invoices/{call.object_id}/lines",
     )
@@ -82,8 +84,10 @@ def list_(call: Call) -> Json:
 
 
 def present(_call: Call, row: sqlite3.Row) -> Json:
-    """The line item of an item's row."""
+    """The line item of the row of an item, or of a subscription's price."""
     item: Json = json.loads(row["body"])
+    if row["line"] is None:
+        return item
     return {
         "id": row["line"],
         "object": "line_item",

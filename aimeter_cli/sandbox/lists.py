@@ -48,7 +48,7 @@ class Selection:
 
 def page(call: Call, selection: Selection, present: Callable[[Call, sqlite3.Row], Json]) -> Json:
     """One page as Stripe's list object; ``present`` makes an object's JSON from its row."""
-    limit = _limit(call.params.get("limit", DEFAULT_LIMIT))
+    limit = limited(call.params)
     after, before = call.params.get("starting_after"), call.params.get("ending_before")
     if after is not None and before is not None:
         raise invalid("You can only specify one of these parameters: ending_before, starting_after")
@@ -80,7 +80,9 @@ def stored(_call: Call, row: sqlite3.Row) -> Json:
     return body
 
 
-def _limit(value: int) -> int:
+def limited(given: Json) -> int:
+    """How many objects a page holds; raises the 400 for less than 1 or more than 100."""
+    value = int(given.get("limit", DEFAULT_LIMIT))
     for wrong, words in ((value < 1, "greater than or equal to 1"),
                          (value > MAX_LIMIT, f"less than or equal to {MAX_LIMIT}")):  # fmt: skip
         if wrong:

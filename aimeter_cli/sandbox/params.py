@@ -16,8 +16,8 @@ from .form import Tree
 from .refusals import invalid
 
 Kind = Literal[
-    "text", "integer", "decimal", "boolean", "enum", "currency", "email", "metadata", "object",
-    "array", "range",
+    "text", "integer", "moment", "decimal", "boolean", "enum", "currency", "email", "metadata",
+    "object", "array", "range",
 ]  # fmt: skip
 
 MAX_TEXT = 5000
@@ -30,7 +30,10 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One parameter. ``clearable``: an empty string unsets it and is passed on as None."""
+    """One parameter. ``clearable``: an empty string unsets it and is passed on as None.
+
+    A ``moment`` is ``now`` or epoch seconds.
+    """
 
     kind: Kind = "text"
     required: bool = False
@@ -128,6 +131,8 @@ def _scalar(known: Field, value: str, param: str) -> Any:
             param,
             "parameter_invalid_empty",
         )
+    if known.kind == "moment":
+        return value if value == "now" else _integer(value, param)
     if known.kind == "integer":
         return _integer(value, param)
     if known.kind == "decimal":

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from . import invoice_items, invoice_moves, invoices
+from . import invoice_items, invoice_moves, invoice_view, invoices
 from .call import Call, Json
 from .faults import Fault
 from .ledger import effect
@@ -112,6 +112,6 @@ def everything(call: Call, table: str) -> list[Json]:
     for row in rows:
         body: Json = json.loads(row["body"])
         if table == "invoices":
-            body = invoices.present(call, body)
+            body = invoice_view.present(call, body)
         found.append({**body, "deleted": bool(row["deleted"])})
     return found

@@ -41,8 +41,9 @@ def running(
     """Run a sandbox during the block, on a free port unless one is given, and stop it after.
 
     Options as for :func:`command`: ``rate_limit=25``, ``latency_ms=100``,
-    ``key_retention="never"``, ``lock_timeout="stored"``, ``no_replay_header=True``. Raises
-    RuntimeError when it does not start. It also ends with this process, however that dies.
+    ``key_retention="never"``, ``lock_timeout="stored"``, ``no_replay_header=True``,
+    ``renewals="auto"``. Raises RuntimeError when it does not start. It also ends with this process,
+    however that dies.
     """
     line = command(db, port=port, faults=faults, until_eof=True, **options)
     process = subprocess.Popen(

@@ -11,6 +11,7 @@ class ApiError(Exception):
     """An answer with an error body.
 
     ``status`` is the HTTP status, ``kind`` the body's ``type``; ``headers`` go out with the answer.
+    ``keeps``: what was done before it stays done.
     """
 
     status: int
@@ -19,6 +20,7 @@ class ApiError(Exception):
     param: str | None = None
     kind: str = INVALID
     headers: dict[str, str] = field(default_factory=dict)
+    keeps: bool = False
 
     def body(self, request_id: str, time: int) -> dict[str, Any]:
         """The JSON body, fields in Stripe's (alphabetical) order; ``time`` in epoch seconds."""

@@ -4,12 +4,18 @@ from dataclasses import dataclass
 
 from . import (
     accounts,
+    customer_search,
     customers,
+    events,
     invoice_items,
     invoice_moves,
     invoices,
     lines,
+    prices,
+    products,
+    subscription_changes,
     subscriptions,
+    webhook_endpoints,
 )
 from .call import Handler
 from .params import Fields
@@ -27,12 +33,21 @@ class Route:
 
 
 _ITEM, _INVOICE = invoice_items.URL + "/{}", invoices.URL + "/{}"
+_ENDPOINT = webhook_endpoints.URL + "/{}"
 _CUSTOMER, _SUBSCRIPTION = customers.URL + "/{}", subscriptions.URL + "/{}"
 
 ROUTES = (
+    Route("GET", events.URL, events.LIST, events.list_),
+    Route("GET", events.URL + "/{}", events.RETRIEVE, events.retrieve),
+    Route("POST", webhook_endpoints.URL, webhook_endpoints.CREATE, webhook_endpoints.create),
+    Route("GET", webhook_endpoints.URL, webhook_endpoints.LIST, webhook_endpoints.list_),
+    Route("GET", _ENDPOINT, webhook_endpoints.RETRIEVE, webhook_endpoints.retrieve),
+    Route("POST", _ENDPOINT, webhook_endpoints.UPDATE, webhook_endpoints.update),
+    Route("DELETE", _ENDPOINT, webhook_endpoints.DELETE, webhook_endpoints.delete),
     Route("GET", "/v1/account", accounts.RETRIEVE, accounts.retrieve),
     Route("POST", customers.URL, customers.CREATE, customers.create),
     Route("GET", customers.URL, customers.LIST, customers.list_),
+    Route("GET", customer_search.URL, customer_search.SEARCH, customer_search.search),
     Route("GET", _CUSTOMER, customers.RETRIEVE, customers.retrieve),
     Route("POST", _CUSTOMER, customers.UPDATE, customers.update),
     Route("DELETE", _CUSTOMER, customers.DELETE, customers.delete),
@@ -60,6 +75,21 @@ ROUTES = (
     Route("POST", subscriptions.URL, subscriptions.CREATE, subscriptions.create),
     Route("GET", subscriptions.URL, subscriptions.LIST, subscriptions.list_),
     Route("GET", _SUBSCRIPTION, subscriptions.RETRIEVE, subscriptions.retrieve),
+    Route("POST", _SUBSCRIPTION, subscription_changes.UPDATE, subscription_changes.update),
+    Route(
+        "POST",
+        _SUBSCRIPTION + "/resume",
+        subscription_changes.RESUME,
+        subscription_changes.resume,
+    ),
+    Route("POST", products.URL, products.CREATE, products.create),
+    Route("GET", products.URL, products.LIST, products.list_),
+    Route("GET", products.URL + "/{}", products.RETRIEVE, products.retrieve),
+    Route("POST", products.URL + "/{}", products.UPDATE, products.update),
+    Route("POST", prices.URL, prices.CREATE, prices.create),
+    Route("GET", prices.URL, prices.LIST, prices.list_),
+    Route("GET", prices.URL + "/{}", prices.RETRIEVE, prices.retrieve),
+    Route("POST", prices.URL + "/{}", prices.UPDATE, prices.update),
     Route("DELETE", _SUBSCRIPTION, subscriptions.CANCEL, subscriptions.cancel),
 )
 

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from . import settings as stored_settings
+from . import webhook_endpoints
+from .background import Background
+from .call import Call
 from .control import Control
+from .deliveries import Deliveries
 from .faults import Faults, parse
 from .gate import Gate
 from .listener import Listener
 from .parts import Parts
+from .refusals import ApiError
 from .settings import Clock
 from .store import Store
 from .wire import Connection
@@ -26,7 +31,9 @@ def serve(
     rate_limit: float | None = None,
     latency_ms: float | None = None,
     faults: Iterable[str] = (),
+    forward_to: str | None = None,
     ready: Callable[[str], None] | None = None,
+    forwards: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
     **settings: Any,
 ) -> None:
@@ -34,8 +41,10 @@ def serve(
 
     ``port`` 0 picks a free one; ``db`` None keeps the state in a temporary file. ``faults`` are
     written as in :mod:`.faults`; ``rate_limit``, ``latency_ms`` and ``settings`` as in
-    :mod:`.settings`, and what is left out stays as the file has it. ``ready`` is called with the
-    base URL once requests are answered. Signals are taken only on the main thread.
+    :mod:`.settings`, and what is left out stays as the file has it. ``forward_to`` is an endpoint
+    that gets all events, registered unless the file knows it; ``forwards`` is called with its
+    secret. ``ready`` is called with the base URL once requests are answered. Signals are taken
+    only on the main thread.
 
     Raises ValueError for a bad fault or setting, OSError when the port is taken,
     :class:`sqlite3.Error` when the file is unusable.
@@ -54,9 +63,26 @@ def serve(
             changed = stored_settings.read(store).changed(settings)
             with store.transaction() as state:
                 stored_settings.write(state, changed)
+            if forward_to is not None:
+                secret = _forward(store, changed, forward_to)
+                if forwards is not None:
+                    forwards(secret)
             _run(Parts(store, Clock(store), recorded, changed, stop), (host, port), ready)
         finally:
             store.close()
+
+
+def _forward(store: Store, settings: stored_settings.Settings, url: str) -> str:
+    """The secret of the endpoint of that URL, registered if it is new; raises ValueError."""
+    clock = Clock(store)
+    with store.transaction() as db:
+        wanted = {"url": url, "enabled_events": ["*"]}
+        call = Call(db, int(clock.now()), store.account, params=wanted, settings=settings)
+        known = webhook_endpoints.secret_of(call, url)
+        try:
+            return known or str(webhook_endpoints.create(call)["secret"])
+        except ApiError as refusal:
+            raise ValueError(refusal.message) from None
 
 
 def _run(parts: Parts, address: tuple[str, int], ready: Callable[[str], None] | None) -> None:
@@ -65,11 +91,13 @@ def _run(parts: Parts, address: tuple[str, int], ready: Callable[[str], None] | 
 
     listener = Listener(address, Handler)
     Handler.gate = Gate(parts, listener.outage)
-    Handler.control = Control(parts, listener.outage)
+    deliveries = Deliveries(parts)
+    Handler.control = Control(parts, listener.outage, deliveries)
     Handler.stop = parts.stop
     Handler.opened, Handler.closed = listener.opened, listener.closed
     previous = _take_signals(parts.stop, listener)
     try:
+        Background(parts, deliveries).start()
         if ready is not None:
             ready(listener.url)
         listener.run(parts.stop)

@@ -1,15 +1,26 @@
 """What can be set while the sandbox runs; kept in its file, so that a restart keeps it."""
 
 import dataclasses
+import re
 import sqlite3
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from .exchange import API_VERSION
 from .store import Store, fact, set_fact
 
 DAY = 86_400.0
 LOCK_MODES = ("off", "stored", "unstored")
+CHOICES = {
+    "lock_timeout": LOCK_MODES,
+    "renewals": ("by_hand", "auto"),
+    "after_retries": ("canceled", "unpaid", "past_due"),
+    "deliveries": ("at_once", "by_hand"),
+    "delivery_order": ("in_order", "shuffled"),
+}
+
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,15 @@ class Settings:
       never (Stripe promises at least 24 h).
     * ``lock_timeout``: ``off``, or answer 429 ``lock_timeout`` to a second concurrent write on one
       customer, ``stored`` under its idempotency key or ``unstored``.
+    * ``api_version``: the account's, which its events are made with; before 2025-03-31.basil they
+      have the old shape.
+    * ``renewals``: ``by_hand``, or ``auto``: time makes periods end, drafts finalise and payments
+      be tried (see :mod:`.schedule`).
+    * ``after_retries``: what a subscription becomes when the last payment attempt has failed:
+      ``canceled``, ``unpaid`` or ``past_due``.
+    * ``deliveries``: webhooks go out ``at_once``, or ``by_hand`` when a control request says so;
+      ``delivery_order`` ``in_order`` or ``shuffled``; ``delivery_copies`` of each;
+      ``delivery_delay`` seconds after the event.
     * ``replay_header``: send ``Idempotent-Replayed: true`` with replays; False strips the mark.
     """
 
@@ -30,6 +50,13 @@ class Settings:
     key_retention: float | None = DAY
     lock_timeout: str = "off"
     replay_header: bool = True
+    api_version: str = API_VERSION
+    renewals: str = "by_hand"
+    after_retries: str = "canceled"
+    deliveries: str = "at_once"
+    delivery_order: str = "in_order"
+    delivery_copies: int = 1
+    delivery_delay: float = 0
 
     def changed(self, values: dict[str, Any]) -> "Settings":
         """A copy with these values; raises ValueError for an unknown name or a bad value."""
@@ -37,8 +64,11 @@ class Settings:
             "rate_limit": (int, float, type(None)),
             "latency_ms": (int, float),
             "key_retention": (int, float, type(None)),
-            "lock_timeout": (str,),
             "replay_header": (bool,),
+            "api_version": (str,),
+            **dict.fromkeys(CHOICES, (str,)),
+            "delivery_copies": (int,),
+            "delivery_delay": (int, float),
         }
         for name, value in values.items():
             if name not in types:
@@ -47,12 +77,15 @@ class Settings:
                 isinstance(value, bool) and bool not in types[name]
             ):
                 raise ValueError(f"bad value for {name}: {value!r}")
+            if name == "api_version" and not _VERSION.fullmatch(str(value)):
+                raise ValueError(f"api_version must be YYYY-MM-DD or YYYY-MM-DD.name: {value!r}")
             if isinstance(value, (int, float)) and value < 0:
                 raise ValueError(f"{name} must not be negative: {value!r}")
         if values.get("rate_limit", 1) == 0:
             raise ValueError("rate_limit must be above 0; None switches it off")
-        if values.get("lock_timeout", "off") not in LOCK_MODES:
-            raise ValueError(f"lock_timeout must be one of {', '.join(LOCK_MODES)}")
+        for name, choices in CHOICES.items():
+            if values.get(name, choices[0]) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}")
         return dataclasses.replace(self, **values)
 
 

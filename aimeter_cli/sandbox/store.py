@@ -34,6 +34,29 @@ CREATE TABLE IF NOT EXISTS invoices (
   subscription TEXT, status TEXT NOT NULL, created INTEGER NOT NULL,
   deleted INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS invoices_customer ON invoices (customer);
+CREATE TABLE IF NOT EXISTS products (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, active INTEGER NOT NULL,
+  created INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS endpoints (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, secret TEXT NOT NULL,
+  created INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
+  api_version TEXT NOT NULL, created INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,
+  request TEXT, idempotency_key TEXT, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deliveries (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, endpoint TEXT NOT NULL,
+  made REAL NOT NULL, due REAL, attempts INTEGER NOT NULL DEFAULT 0,
+  done INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (due) WHERE done = 0;
+CREATE INDEX IF NOT EXISTS deliveries_event ON deliveries (event) WHERE done = 0;
+CREATE TABLE IF NOT EXISTS charges (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, invoice TEXT NOT NULL,
+  amount INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS charges_invoice ON charges (invoice);
+CREATE TABLE IF NOT EXISTS timers (
+  object TEXT NOT NULL, action TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (object, action));
+CREATE INDEX IF NOT EXISTS timers_at ON timers (at);
 CREATE TABLE IF NOT EXISTS keys (
   account TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, params TEXT NOT NULL,
   status INTEGER NOT NULL, body BLOB NOT NULL, request_id TEXT NOT NULL, created REAL NOT NULL,
@@ -53,8 +76,11 @@ CREATE TABLE IF NOT EXISTS faults (
   applied INTEGER NOT NULL DEFAULT 0);
 """
 
-OBJECTS = ("customers", "prices", "subscriptions", "items", "invoices", "keys")
-RECORDS = ("ledger", "effects", "faults")
+OBJECTS = (
+    "customers", "products", "prices", "subscriptions", "items", "invoices", "charges",
+    "endpoints", "keys",
+)  # fmt: skip
+RECORDS = ("events", "deliveries", "timers", "ledger", "effects", "faults")
 
 
 class Store:
@@ -104,12 +130,16 @@ class Store:
 
 @contextmanager
 def savepoint(db: sqlite3.Connection) -> Iterator[None]:
-    """Undo what the block wrote when it raises, and go on with the transaction around it."""
+    """Undo what the block wrote when it raises, and go on with the transaction around it.
+
+    An error whose ``keeps`` is true leaves it as it is.
+    """
     db.execute("SAVEPOINT step")
     try:
         yield
-    except BaseException:
-        db.execute("ROLLBACK TO step")
+    except BaseException as error:
+        if not getattr(error, "keeps", False):
+            db.execute("ROLLBACK TO step")
         raise
     finally:
         db.execute("RELEASE step")

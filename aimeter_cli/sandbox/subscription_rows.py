@@ -1,9 +1,11 @@
-"""Stored subscriptions: read, write, end."""
+"""Stored subscriptions: read, write, end; with the events that tell of it."""
 
 import json
 import sqlite3
 
+from . import timers
 from .call import Call, Json
+from .events import emit, emit_updated
 from .lists import stored
 from .refusals import missing
 
@@ -26,20 +28,49 @@ def load_for(call: Call, subscription_id: str, customer_id: str) -> Json:
     return body
 
 
-def save(call: Call, body: Json) -> None:
-    """Write the subscription's JSON back."""
+def save(call: Call, body: Json, *kinds: str) -> None:
+    """Write the subscription's JSON back, make its events, and note when time changes it next.
+
+    ``kinds`` are told beside ``updated``.
+    """
+    before = load(call, body["id"], "id")
+    write(call, body)
+    for kind in kinds:
+        emit(call, kind, body)
+    emit_updated(call, "customer.subscription.updated", body, before)
+    if (before["status"], before["trial_end"]) != (body["status"], body["trial_end"]):
+        timers.watch_trial(call, body)
+
+
+def insert(call: Call, body: Json) -> None:
+    """Store a new subscription; its event is made once its first invoice is."""
+    call.db.execute(
+        "INSERT INTO subscriptions (id, customer, currency, status, created, body)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (body["id"], body["customer"], body["currency"], body["status"], call.now,
+         json.dumps(body)),
+    )  # fmt: skip
+    timers.watch_subscription(call, body)
+    timers.watch_trial(call, body)
+
+
+def write(call: Call, body: Json) -> None:
+    """The same as :func:`save`, without events."""
+    timers.watch_subscription(call, body)
     call.db.execute(
         "UPDATE subscriptions SET status = ?, body = ? WHERE id = ?",
         (body["status"], json.dumps(body), body["id"]),
     )
 
 
-def end(call: Call, body: Json) -> Json:
-    """Cancel it at once and return its JSON."""
+def end(call: Call, body: Json, reason: str = "cancellation_requested") -> Json:
+    """It ends now; returns its JSON. When the customer asked before, that time stays."""
     body["status"] = "canceled"
-    body["canceled_at"] = body["ended_at"] = call.now
-    body["cancellation_details"]["reason"] = "cancellation_requested"
-    save(call, body)
+    body["ended_at"] = call.now
+    body["canceled_at"] = body["canceled_at"] or call.now
+    body["cancellation_details"]["reason"] = reason
+    write(call, body)
+    emit(call, "customer.subscription.deleted", body)
     return body
 
 

@@ -1,16 +1,16 @@
-"""Subscriptions, as far as invoice items name them (Stripe: API reference, "Subscriptions")."""
+"""Subscriptions: made, read, listed, cancelled (Stripe: API reference, "Subscriptions")."""
 
-import json
-from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+import dataclasses
 
-from . import customers, invoices, prices
+from . import customers, events, invoice_moves, invoice_rows, invoices, payments, prices, renewals
 from .call import Call, Json
 from .identifiers import new_id
 from .lists import PAGING, Selection, listing, page, stored
 from .params import Field, Fields, merged_metadata
+from .periods import period_end
 from .refusals import invalid, missing
-from .subscription_rows import end, load, save
+from .subscription_rows import end, insert, load, write
+from .timers import DAY
 
 URL = "/v1/subscriptions"
 
@@ -19,16 +19,47 @@ STATUSES = (
     "trialing", "unpaid",
 )  # fmt: skip
 
-CREATE: Fields = {
-    "customer": Field(required=True),
+SHARED: Fields = {
+    "cancel_at": Field("integer", clearable=True),
+    "cancel_at_period_end": Field("boolean"),
+    "collection_method": Field("enum", choices=("charge_automatically", "send_invoice")),
+    "days_until_due": Field("integer"),
+    "default_payment_method": Field(),
     "description": Field(clearable=True),
     "expand": Field("array"),
-    "items": Field(
-        "array",
-        required=True,
-        of=Field("object", fields={"price": Field(required=True), "quantity": Field("integer")}),
-    ),
     "metadata": Field("metadata"),
+    "off_session": Field("boolean"),
+    "payment_behavior": Field(
+        "enum", choices=("allow_incomplete", "default_incomplete", "error_if_incomplete")
+    ),
+    "proration_behavior": Field("enum", choices=("none",)),
+    "trial_end": Field("moment"),
+    "trial_settings": Field(
+        "object",
+        fields={"end_behavior": Field("object", required=True, fields={
+            "missing_payment_method": Field(
+                "enum", required=True, choices=("cancel", "create_invoice", "pause")
+            ),
+        })},
+    ),
+}  # fmt: skip
+"""What is taken both when it is made and later. Nothing is prorated."""
+
+_ITEM = Field(
+    "object",
+    fields={
+        "metadata": Field("metadata"),
+        "price": Field(required=True),
+        "quantity": Field("integer"),
+    },
+)
+CREATE: Fields = {
+    **SHARED,
+    "cancel_at": Field("integer"),
+    "customer": Field(required=True),
+    "description": Field(),
+    "items": Field("array", required=True, of=_ITEM),
+    "trial_period_days": Field("integer"),
 }
 RETRIEVE: Fields = {"expand": Field("array")}
 LIST: Fields = {
@@ -44,34 +75,88 @@ CANCEL: Fields = {
 }
 
 
-def period_end(start: int, interval: str, count: int) -> int:
-    """The end of a period in epoch seconds; months are clamped to their last day."""
-    begin = datetime.fromtimestamp(start, UTC)
-    if interval in ("day", "week"):
-        return int((begin + timedelta(days=count * (7 if interval == "week" else 1))).timestamp())
-    months = begin.month - 1 + count * (12 if interval == "year" else 1)
-    year, month = begin.year + months // 12, months % 12 + 1
-    day = min(begin.day, monthrange(year, month)[1])
-    return int(begin.replace(year=year, month=month, day=day).timestamp())
-
-
 def create(call: Call) -> Json:
-    """``POST /v1/subscriptions``: active at once, without an invoice for its own price."""
+    """``POST /v1/subscriptions``: active at once, or trialing.
+
+    Where time does what is due, its first invoice is made, finalised and charged; while that is not
+    paid, the subscription is incomplete. Elsewhere there is no invoice for its own price.
+    """
     given = call.params
     customer = customers.load(call, given["customer"])
     subscription_id = new_id("sub")
-    items = [_item(call, subscription_id, customer, i, e) for i, e in enumerate(given["items"])]
+    items = [new_item(call, subscription_id, customer, f"items[{i}][price]", e)
+             for i, e in enumerate(given["items"])]  # fmt: skip
     currency = items[0]["price"]["currency"]
     if any(item["price"]["currency"] != currency for item in items):
         raise invalid("All prices on a subscription must have the same currency.", "items")
     customers.settle_currency(call, customer, currency)
     body = _new(call, subscription_id, customer["id"], currency, items)
-    call.db.execute(
-        "INSERT INTO subscriptions (id, customer, currency, status, created, body)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (subscription_id, customer["id"], currency, "active", call.now, json.dumps(body)),
-    )
+    _begin_trial(call, body)
+    if given.get("cancel_at_period_end"):
+        ask_to_cancel(call, body)
+    is_auto = call.settings.renewals == "auto"
+    fails = payments.method_of(call, customer["id"], body) in payments.FAILING
+    waits = fails or given.get("payment_behavior") == "default_incomplete"
+    if is_auto and waits and body["status"] == "active" and _costs(body):
+        if fails and given.get("payment_behavior") == "error_if_incomplete":
+            raise payments.declined(keeps=False)
+        body["status"] = "incomplete"
+    insert(call, body)
+    if is_auto:
+        _first_invoice(call, body)
+        return load(call, subscription_id, "id")
+    events.emit(call, "customer.subscription.created", body)
     return body
+
+
+def _first_invoice(call: Call, body: Json) -> None:
+    draft = renewals.scheduled_invoice(
+        call, body, reason="subscription_create", period=(call.now, call.now)
+    )
+    body["latest_invoice"] = draft["id"]
+    write(call, body)
+    events.emit(call, "customer.subscription.created", body)
+    step = dataclasses.replace(call, object_id=draft["id"], params={}, by="person")
+    is_paid = invoice_moves.finalize(step)["status"] == "paid"
+    asked_to_wait = call.params.get("payment_behavior") == "default_incomplete"
+    if not is_paid and not asked_to_wait and body["collection_method"] == "charge_automatically":
+        payments.attempt(step, invoice_rows.load(step, draft["id"]))
+
+
+def _costs(body: Json) -> bool:
+    return any((item["price"]["unit_amount"] or 0) * item["quantity"] > 0
+               for item in body["items"]["data"])  # fmt: skip
+
+
+def _begin_trial(call: Call, body: Json) -> None:
+    """Set status, times and periods, where the parameters say that it begins with a trial."""
+    given = call.params
+    if "trial_end" in given and "trial_period_days" in given:
+        raise invalid("You cannot set both `trial_end` and `trial_period_days`.", "trial_end")
+    days = given.get("trial_period_days", 0)
+    ends = call.now + days * DAY if days else given.get("trial_end", "now")
+    if ends != "now":
+        start_trial(call, body, ends)
+
+
+def start_trial(call: Call, body: Json, ends: int) -> None:
+    """The subscription is on trial until ``ends``, in epoch seconds; raises 400 for the past."""
+    if ends <= call.now:
+        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.",
+                      "trial_end")  # fmt: skip
+    body["status"], body["trial_end"] = "trialing", ends
+    body["trial_start"] = body["trial_start"] or call.now
+    body["billing_cycle_anchor"] = ends
+    for item in body["items"]["data"]:
+        item["current_period_end"] = ends
+
+
+def ask_to_cancel(call: Call, body: Json) -> None:
+    """It is to end with its period; ``canceled_at`` is the time of asking."""
+    body["cancel_at_period_end"] = True
+    body["cancel_at"] = max(item["current_period_end"] for item in body["items"]["data"])
+    body["canceled_at"] = call.now
+    body["cancellation_details"]["reason"] = "cancellation_requested"
 
 
 def retrieve(call: Call) -> Json:
@@ -89,8 +174,10 @@ def list_(call: Call) -> Json:
     status = call.params.get("status")
     if status is None:
         selection.where("status <> 'canceled'")
+    elif status == "ended":
+        selection.where("status IN ('canceled', 'incomplete_expired')")
     elif status != "all":
-        selection.where("status = ?", "canceled" if status == "ended" else status)
+        selection.where("status = ?", status)
     return page(call, selection, stored)
 
 
@@ -109,26 +196,12 @@ def cancel(call: Call) -> Json:
 
 
 def renew(call: Call, subscription_id: str) -> Json:
-    """Begin the next period, as time would, and return the draft of its scheduled invoice.
-
-    That invoice takes the pending items of the subscription and those without one (Stripe: create
-    an invoice item, ``subscription``).
-    """
-    body = load(call, subscription_id, "id", 404)
-    for item in body["items"]["data"]:
-        recurring = item["price"]["recurring"]
-        item["current_period_start"] = item["current_period_end"]
-        item["current_period_end"] = period_end(
-            item["current_period_start"], recurring["interval"], recurring["interval_count"]
-        )
-    draft = invoices.collect(call, body["customer"], subscription_id, reason="subscription_cycle")
-    body["latest_invoice"] = draft["id"]
-    save(call, body)
-    return draft
+    """Begin the next period at once, as time would; returns the draft of its invoice."""
+    return renewals.renew(call, load(call, subscription_id, "id", 404))
 
 
-def _item(call: Call, subscription_id: str, customer: Json, index: int, entry: Json) -> Json:
-    param = f"items[{index}][price]"
+def new_item(call: Call, subscription_id: str, customer: Json, param: str, entry: Json) -> Json:
+    """A subscription's item from ``price``, ``quantity``, ``metadata``; its period begins now."""
     price = prices.load(call, entry["price"], param, customer["currency"])
     if price["recurring"] is None:
         raise invalid(
@@ -147,7 +220,7 @@ def _item(call: Call, subscription_id: str, customer: Json, index: int, entry: J
         ),
         "current_period_start": call.now,
         "discounts": [],
-        "metadata": {},
+        "metadata": merged_metadata({}, entry),
         "price": price,
         "quantity": entry.get("quantity", 1),
         "subscription": subscription_id,
@@ -158,6 +231,7 @@ def _item(call: Call, subscription_id: str, customer: Json, index: int, entry: J
 def _new(
     call: Call, subscription_id: str, customer_id: str, currency: str, items: list[Json]
 ) -> Json:
+    given = call.params
     return {
         "id": subscription_id,
         "object": "subscription",
@@ -169,27 +243,27 @@ def _new(
         "billing_mode": {"flexible": None, "type": "classic"},
         "billing_schedules": [],
         "billing_thresholds": None,
-        "cancel_at": None,
+        "cancel_at": given.get("cancel_at"),
         "cancel_at_period_end": False,
-        "canceled_at": None,
+        "canceled_at": call.now if given.get("cancel_at") else None,
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": "charge_automatically",
+        "collection_method": given.get("collection_method", "charge_automatically"),
         "created": call.now,
         "currency": currency,
         "customer": customer_id,
         "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": None,
+        "days_until_due": given.get("days_until_due"),
+        "default_payment_method": given.get("default_payment_method"),
         "default_source": None,
         "default_tax_rates": [],
-        "description": call.params.get("description"),
+        "description": given.get("description"),
         "discounts": [],
         "ended_at": None,
         "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
         "items": listing(items, f"/v1/subscription_items?subscription={subscription_id}"),
         "latest_invoice": None,
         "livemode": False,
-        "metadata": merged_metadata({}, call.params),
+        "metadata": merged_metadata({}, given),
         "next_pending_invoice_item_invoice": None,
         "on_behalf_of": None,
         "pause_collection": None,
@@ -207,6 +281,8 @@ def _new(
         "test_clock": None,
         "transfer_data": None,
         "trial_end": None,
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_settings": given.get(
+            "trial_settings", {"end_behavior": {"missing_payment_method": "create_invoice"}}
+        ),
         "trial_start": None,
     }

@@ -55,6 +55,7 @@ def mark_copy(database: Database, *, now: datetime, dry_run: bool = False) -> Co
         session.flush()
         items = _close_items(session)
         forget_undelivered(session)
+        _forget(session, Subscription, "draft_invoice_id")
         return Copied(
             here.install_id,
             _forget(session, Billable, "stripe_customer_id"),

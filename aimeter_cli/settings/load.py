@@ -24,8 +24,6 @@ _KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+")
 _BY_KEY = {row.key: row for row in ROWS}
 _BY_VARIABLE = {row.variable: row for row in ROWS}
 _TABLES = {row.path: row for row in ROWS if row.is_table}
-_NO_EFFECT = frozenset({f"{ENV_PREFIX}AUTO_SYNC_STRIPE_IDS"})
-"""Variables of the billing guide for what this version does not do: known, but without effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def _read_environment(
     for name, value in environ.items():
         row = _BY_VARIABLE.get(name)
         if row is None:
-            if name.startswith(ENV_PREFIX) and name not in _NO_EFFECT:
+            if name.startswith(ENV_PREFIX):
                 raise ConfigurationError(
                     f"{origin}: unknown variable {name}", hint=_did_you_mean(name)
                 )

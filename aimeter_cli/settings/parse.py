@@ -22,6 +22,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 86400}
 _FINAL_INVOICE_KEYS = (
     "collection_method", "days_until_due", "automatic_tax", "description", "footer",
 )  # fmt: skip
+_NO_WEBHOOK_SECRET = ("sk_", "rk_", "pk_", "we_")
 _INVOICE_ITEM_KEYS = ("tax_behavior", "tax_code", "tax_rates", "discountable")
 
 
@@ -29,6 +30,14 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"expected text, got {value!r}")
     return value
+
+
+def webhook_secrets(value: Any) -> tuple[str, ...]:
+    """Comma-separated. Raises InvalidInput for what is a key, or an endpoint's id, by mistake."""
+    found = tuple(part.strip() for part in text(value).split(",") if part.strip())
+    if any(part.startswith(_NO_WEBHOOK_SECRET) or re.search(r"\s", part) for part in found):
+        raise InvalidInput("expected the signing secrets of webhook endpoints (whsec_…)")
+    return found
 
 
 def currency(value: Any) -> str:
@@ -79,6 +88,15 @@ def factor(value: Any) -> Decimal:
     if not 0 <= number <= 1000:
         raise InvalidInput(f"expected a number from 0 to 1000, got {value}")
     return number
+
+
+def percent(value: Any) -> Decimal:
+    """``20``, ``"2.5"`` or ``"20%"``, from 0 to 1000."""
+    number = value.removesuffix("%").strip() if isinstance(value, str) else value
+    try:
+        return factor(number)
+    except InvalidInput:
+        raise InvalidInput(f"expected a percentage from 0 to 1000, got {value!r}") from None
 
 
 def limit(value: Any) -> Decimal:

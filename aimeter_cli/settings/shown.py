@@ -41,7 +41,8 @@ def shown_settings(loaded: Loaded) -> list[ShownSetting]:
 
 def _shown(value: Any, *, secret: bool) -> str:
     if secret:
-        return masked(str(value))
+        parts = value if isinstance(value, tuple) else (value,)
+        return ", ".join(masked(str(part)) for part in parts)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, timedelta):

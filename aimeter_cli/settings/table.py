@@ -120,6 +120,11 @@ class Settings:
         "0: never. At least late_usage_days",
         example="400",
     )  # fmt: skip
+    auto_sync_stripe_ids: bool = _setting(
+        True, parse.boolean, "subscriptions create, update, change-plan find the Stripe customer "
+        "and subscription by themselves; false: sync-stripe-ids and set-stripe-ids do",
+        example="false",
+    )  # fmt: skip
     payment_failure_grace_period: int = _setting(
         7, parse.whole(0, 365), "Days of grace after the first failed payment of an invoice",
         example="7",
@@ -139,6 +144,11 @@ class Settings:
     rate_max_age: timedelta = _setting(
         timedelta(days=7), parse.duration, "Stored rates older than this are not used",
         example='"7d"',
+    )  # fmt: skip
+    rate_max_move: Decimal = _setting(
+        Decimal(20), parse.percent, "Percentage by which a rate may differ from the last one; rates "
+        "update holds what moves more until it is confirmed. 0: none is held",
+        example="20",
     )  # fmt: skip
     currency_rates: Mapping[str, Decimal] = _setting(
         {}, parse.rates, "Conversion rates without age: 1 USD = 0.85 EUR",
@@ -170,6 +180,11 @@ class Settings:
     stripe_api_key: str = _setting(
         "", parse.text, "Secret or restricted key, from the environment or .env only",
         section="stripe", variable="STRIPE_API_KEY", secret=True,
+    )  # fmt: skip
+    stripe_webhook_secret: tuple[str, ...] = _setting(
+        (), parse.webhook_secrets, "Signing secrets of webhook endpoints (whsec_…), several "
+        "comma-separated while one is rotated, from the environment or .env only",
+        section="stripe", variable="STRIPE_WEBHOOK_SECRET", secret=True,
     )  # fmt: skip
     stripe_api_base: str = _setting(
         "", parse.url, "Another address of the Stripe API, such as that of aimeter sandbox",

@@ -16,13 +16,16 @@ from aimeter_cli.models.installation import Installation
 from aimeter_cli.repositories.outbox import savepoint
 from aimeter_cli.repositories.webhook_events import set_outcome
 from aimeter_cli.settings.table import Settings
+from aimeter_cli.webhooks.asking import Asked
 from aimeter_cli.webhooks.handling import Handling, PriceBook, UnknownSubscription
 from aimeter_cli.webhooks.registry import HANDLERS
 from aimeter_cli.webhooks.results import Change, EventResult, Outcome
 from aimeter_cli.webhooks.storing import Arrival, Standing
+from aimeter_cli.webhooks.subscriptions import CLOSING_INVOICES, catch_up
 
 _installation = table_of(Installation)
 
+LIVE_KEYS = ("sk_live_", "rk_live_")
 _DONE = ("processed", "stale")
 _PAYLOAD_FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a payload of an unforeseen shape may raise in a handler."""
@@ -44,17 +47,21 @@ def settled_result(arrival: Arrival, standing: Standing, *, force: bool) -> Even
 class Dispatcher:
     """Handles events one after the other in one transaction, each in a savepoint of its own."""
 
-    def __init__(self, session: Session, settings: Settings, now: datetime) -> None:
+    def __init__(self, session: Session, settings: Settings, now: datetime, asked: Asked) -> None:
+        self.known: set[str] = set()
+        """The Stripe ids of the subscriptions that the events were found to be of."""
+        self._asked = asked
         self._session = session
         self._settings = settings
         self._now = now
         self._prices = PriceBook(session)
-        self._livemode: bool | None = (
-            session.connection().execute(select(_installation.c.stripe_livemode)).scalar()
-        )
+        self._livemode = _mode(session, settings)
 
     def handle(self, arrival: Arrival, standing: Standing) -> tuple[EventResult, Standing]:
-        """The event's effect and its status, committed together; and where it stands now."""
+        """The event's effect and its status, committed together; and where it stands now.
+
+        Raises MustAsk, having done nothing, where Stripe must be asked first.
+        """
         try:
             with savepoint(self._session):
                 outcome, changes = self._run(arrival.event, standing)
@@ -84,14 +91,19 @@ class Dispatcher:
             self._prices,
             now=self._now,
             was_handled=standing.status in _DONE,
+            asked=self._asked,
         )
         try:
+            if event.type in CLOSING_INVOICES:
+                catch_up(handling)
             outcome = handler(handling)
         except UnknownSubscription as unknown:
-            return Outcome("ignored", str(unknown)), ()
+            return Outcome("ignored", str(unknown), waits_for=unknown.stripe_id), ()
+        finally:
+            self.known |= handling.known
         told = [outcome.error] if outcome.error else []
         notice = "; ".join(told + handling.notices) or None
-        return Outcome(outcome.status, notice), tuple(handling.changes)
+        return replace(outcome, error=notice), tuple(handling.changes)
 
     def _mark(self, standing: Standing, outcome: Outcome) -> Standing:
         status, error = outcome.status, outcome.error
@@ -105,13 +117,27 @@ class Dispatcher:
             error=error,
             attempts=after.attempts,
             now=self._now,
+            waits_for=outcome.waits_for,
         )
         return after
 
     @staticmethod
     def _result(arrival: Arrival, outcome: Outcome, changes: tuple[Change, ...]) -> EventResult:
         source, event = arrival.incoming.source, arrival.event
-        return EventResult(source, event.id, event.type, outcome.status, changes, outcome.error)
+        return EventResult(
+            source, event.id, event.type, outcome.status, changes, outcome.error, outcome.follow_up
+        )
+
+
+def _mode(session: Session, settings: Settings) -> bool | None:
+    """Live or test, as the rows were made, else as the key is; None where nothing tells."""
+    told: bool | None = (
+        session.connection().execute(select(_installation.c.stripe_livemode)).scalar()
+    )
+    key = settings.stripe_api_key
+    if told is None and key:
+        return key.startswith(LIVE_KEYS)
+    return told
 
 
 def _place(error: BaseException) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
+from aimeter_cli.db.prepared import Prepared
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.stripe_events import NotAnEvent, StripeEvent
@@ -20,6 +22,7 @@ from aimeter_cli.repositories.outbox import emit
 from aimeter_cli.repositories.webhook_events import PastEvent, history_of
 from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change
 from aimeter_cli.settings.table import Settings
+from aimeter_cli.webhooks.asking import Asked, Fetched
 from aimeter_cli.webhooks.reading import Incoming
 from aimeter_cli.webhooks.results import Change, differences
 
@@ -32,16 +35,27 @@ Row = Mapping[str, Any]
 
 
 # Built once: building a statement costs more than running it.
-_BY_STRIPE_ID = (
+_BY_STRIPE_ID = Prepared(
     select(_subscriptions)
     .where(_subscriptions.c.stripe_subscription_id == bindparam("stripe_id"))
     .with_for_update(key_share=True)
 )
-_CHANGE = update(_subscriptions).where(_subscriptions.c.id == bindparam("row_id"))
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Prepared:
+    """Sets these columns, each by the parameter ``new_NAME``, of the row ``row_id``."""
+    columns = _subscriptions.c
+    values = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return Prepared(update(_subscriptions).where(columns.id == bindparam("row_id")).values(values))
 
 
 class UnknownSubscription(LookupError):
     """No subscription here bears this Stripe id (yet): the event is kept until one does."""
+
+    def __init__(self, stripe_id: str) -> None:
+        super().__init__(f"unknown subscription {stripe_id}")
+        self.stripe_id = stripe_id
 
 
 class PriceBook:
@@ -78,7 +92,9 @@ class Handling:
         *,
         now: datetime,
         was_handled: bool,
+        asked: Asked,
     ) -> None:
+        self._asked = asked
         self.session = session
         self.settings = settings
         self.event = event
@@ -87,17 +103,29 @@ class Handling:
         self.was_handled = was_handled
         self.changes: list[Change] = []
         self.notices: list[str] = []
+        self.known: set[str] = set()
 
     def subscription(self, stripe_id: str) -> Row:
         """Ours of that Stripe id, locked; nothing else identifies it.
 
         Raises UnknownSubscription.
         """
-        found = self.session.connection().execute(_BY_STRIPE_ID, {"stripe_id": stripe_id})
-        row = found.mappings().first()
+        row = _BY_STRIPE_ID.first(self.session, stripe_id=stripe_id)
         if row is None:
-            raise UnknownSubscription(f"unknown subscription {stripe_id}")
-        return dict(row)
+            raise UnknownSubscription(stripe_id)
+        self.known.add(stripe_id)
+        return row
+
+    def ask(self, stripe_id: str) -> Fetched | None:
+        """The subscription as Stripe has it; None, and told, where Stripe does not say.
+
+        Raises MustAsk for the transaction to end first.
+        """
+        answer = self._asked.answer(stripe_id)
+        if isinstance(answer, str):
+            self.notices.append(f"Stripe could not be asked about {stripe_id} ({answer})")
+            return None
+        return answer
 
     def change(self, row: Row, columns: Mapping[str, Any]) -> Row:
         """Write what differs and tell it. Returns the row as it is now."""
@@ -107,8 +135,9 @@ class Handling:
             if row["plan_changes_at"] is not None:
                 tell_plan_change(self.session, row["id"], self.now)
             after["updated_at"] = self.now
-            values = {**differing, "updated_at": self.now, "row_id": row["id"]}
-            self.session.connection().execute(_CHANGE, values)
+            written = {**differing, "updated_at": self.now}
+            values = {f"new_{name}": value for name, value in written.items()}
+            _change(tuple(sorted(written))).run(self.session, [{**values, "row_id": row["id"]}])
             self.changes += differences("ai_subscriptions", row, after)
         return after
 

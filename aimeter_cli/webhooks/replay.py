@@ -1,67 +1,126 @@
-"""``webhooks replay``: files of events through the inbox, a chunk at a time."""
+"""``webhooks replay``: files of events through the inbox, a chunk at a time.
+
+A file is read twice: once to find its events and their times, which go to a temporary file where
+they are many, then in the order of time. Memory holds a chunk and three numbers of each event.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import io
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from aimeter_cli.db.engine import Database
-from aimeter_cli.settings.table import Settings
-from aimeter_cli.webhooks.inbox import rehearse, take_in
-from aimeter_cli.webhooks.reading import find_files, read_events
-from aimeter_cli.webhooks.results import EventResult
+from aimeter_cli.domain.stripe_events import StripeEvent
+from aimeter_cli.errors import InvalidInput
+from aimeter_cli.webhooks import scanning
+from aimeter_cli.webhooks.intake import CHUNK, Intake, Taken
+from aimeter_cli.webhooks.reading import STDIN, Incoming, find_files
+from aimeter_cli.webhooks.spool import Spool
 from aimeter_cli.webhooks.storing import Arrival, Rubbish, arrive
+from aimeter_cli.webhooks.unwrapping import events_in
 
-_CHUNK = 200
+_LATEST = 2**62
+
+Found = Callable[[int], object]
+"""Is told how many events have been found, file after file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events of a file count. ``types`` empty: of any type."""
+
+    types: Collection[str] = ()
+    since: datetime | None = None
+
+    def __contains__(self, event: StripeEvent) -> bool:
+        is_wanted = not self.types or event.type in self.types
+        return is_wanted and (self.since is None or event.created >= self.since)
 
 
 def replay(
-    database: Database,
-    settings: Settings,
+    intake: Intake,
     sources: Iterable[str | Path],
     *,
-    now: datetime,
+    wanted: Wanted | None = None,
     dry_run: bool = False,
     force: bool = False,
-    types: Collection[str] = (),
-) -> Iterator[EventResult]:
-    """Replay files, folders and ``-``; yields what became of each event, file by file.
+    found: Found = lambda _: None,
+) -> Iterator[Taken]:
+    """Replay files, folders and ``-``; yields what became of their events, file by file.
 
-    Within a file the oldest event comes first. ``types`` leaves out events of other types. With
-    ``dry_run`` nothing is stored. Raises InvalidInput, before anything is done, for a source that
-    does not exist or is no file.
+    Within a file the oldest event comes first. With ``dry_run`` nothing is stored. What is no event
+    is taken in whatever is ``wanted``. Raises InvalidInput, before anything is done, for a source
+    that does not exist or is no file.
     """
-    chunks = _chunks(find_files(sources), types)
+    chunks = _chunks(find_files(sources), wanted or Wanted(), found)
     if dry_run:
-        return iter(rehearse(database, settings, chunks, now=now, force=force))
-    return _replay(database, settings, chunks, now=now, force=force)
-
-
-def _replay(
-    database: Database,
-    settings: Settings,
-    chunks: Iterable[Sequence[Arrival | Rubbish]],
-    *,
-    now: datetime,
-    force: bool,
-) -> Iterator[EventResult]:
-    for chunk in chunks:
-        yield from take_in(database, settings, chunk, now=now, force=force)
+        return iter([Taken(intake.rehearse(chunks, force=force))])
+    return (intake.take(chunk, force=force) for chunk in chunks)
 
 
 def _chunks(
-    files: Iterable[str | Path], types: Collection[str]
+    files: Iterable[str | Path], wanted: Wanted, found: Found
 ) -> Iterator[Sequence[Arrival | Rubbish]]:
     chunk: list[Arrival | Rubbish] = []
     for file in files:
-        for piece in read_events(file):
+        for piece in _pieces(file, found):
             arrived = arrive(piece)
-            if types and isinstance(arrived, Arrival) and arrived.event.type not in types:
+            if isinstance(arrived, Arrival) and arrived.event not in wanted:
                 continue
             chunk.append(arrived)
-            if len(chunk) == _CHUNK:
+            if len(chunk) == CHUNK:
                 yield chunk
                 chunk = []
     if chunk:
         yield chunk
+
+
+def _pieces(file: str | Path, found: Found) -> Iterator[Incoming]:
+    """What a file holds, the oldest event first. Raises InvalidInput if it cannot be read."""
+    with Spool() as spool:
+        try:
+            with _opened(file) as text:
+                for piece, value in scanning.values(text):
+                    for event, parsed in events_in(piece, value):
+                        spool.add(event, _created(parsed))
+        except OSError as error:
+            raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+        found(len(spool))
+        for event in spool.in_order():
+            yield Incoming(str(file), event)
+
+
+def _opened(file: str | Path) -> io.TextIOBase:
+    if file != STDIN:
+        return Path(file).open(encoding="utf-8", errors="surrogateescape", newline="")
+    binary = getattr(sys.stdin, "buffer", None)  # bytes: the console's encoding does not matter
+    if binary is None:
+        return io.StringIO(sys.stdin.read())
+    return io.TextIOWrapper(
+        io.BufferedReader(_Unclosed(binary)), "utf-8", errors="surrogateescape", newline=""
+    )
+
+
+class _Unclosed(io.RawIOBase):
+    """Stdin, which is not ours to close."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._stream.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _created(value: Any) -> int:
+    body = value.get("detail", value) if isinstance(value, dict) else None
+    created = body.get("created") if isinstance(body, dict) else None
+    return created if isinstance(created, int) and 0 <= created <= _LATEST else 0

@@ -29,15 +29,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a handler says: ``error`` is why nothing was done, or what else is to be told."""
+    """What a handler says: ``error`` is why nothing was done, or what else is to be told.
+
+    ``follow_up``: as in :class:`EventResult`. ``waits_for``: the Stripe subscription that must be
+    known here before the event can be handled.
+    """
 
     status: OutcomeStatus
     error: str | None = None
+    follow_up: str | None = None
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventResult:
-    """One event of one source. ``error`` never holds any of the payload."""
+    """One event of one source. ``error`` never holds any of the payload.
+
+    ``follow_up``: the billable whose sync must follow the commit (:mod:`.follow_up`).
+    """
 
     file: str
     event_id: str
@@ -45,6 +54,7 @@ class EventResult:
     status: ResultStatus
     changes: tuple[Change, ...] = ()
     error: str | None = None
+    follow_up: str | None = None
 
     @property
     def is_bad(self) -> bool:

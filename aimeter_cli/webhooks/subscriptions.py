@@ -8,17 +8,19 @@ ends the grace of failures before it, and a pause began with the first event tha
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.grace import Grace, after_recovery
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.plan_history import all_past, last_change, plan_spans, with_plan
-from aimeter_cli.domain.stripe_events import StripeEvent, is_later
+from aimeter_cli.domain.stripe_events import StripeEvent, is_later, is_tie
 from aimeter_cli.domain.stripe_payloads import (
     StripeSubscription,
+    contradicts,
     is_reactivation,
     is_recovery,
+    read_invoice,
     read_subscription,
 )
 from aimeter_cli.domain.stripe_state import end_of, state_columns
@@ -28,6 +30,11 @@ from aimeter_cli.webhooks.handling import Handling, Row, reread
 from aimeter_cli.webhooks.invoices import failure_times, has_ended
 from aimeter_cli.webhooks.results import Outcome
 
+CLOSING_INVOICES = ("invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed")
+"""By then the renewal that made the invoice must have been told."""
+
+_CLOCK_SKEW = timedelta(minutes=5)
+
 
 def created(handling: Handling) -> Outcome:
     """A subscription that we know already has been made at Stripe: take its state over."""
@@ -35,7 +42,7 @@ def created(handling: Handling) -> Outcome:
 
 
 def updated(handling: Handling) -> Outcome:
-    """Renewal, plan change, cancellation at period end, reactivation, trial, pause."""
+    """Renewal, plan change, cancellation at period end, reactivation, trial, pause, resumption."""
     return _follow(handling, read_subscription(handling.event.object))
 
 
@@ -44,11 +51,29 @@ def deleted(handling: Handling) -> Outcome:
     return _follow(handling, replace(read_subscription(handling.event.object), status="canceled"))
 
 
+def catch_up(handling: Handling) -> None:
+    """An invoice closes a period that is still the current one here: its renewal was not told.
+
+    Stripe is asked for the subscription, if there is somebody to ask.
+    """
+    invoice = read_invoice(handling.event.object)
+    if invoice.subscription_id is None or invoice.renewal_end is None:
+        return
+    row = handling.subscription(invoice.subscription_id)
+    known, end = row["stripe_updated_at"], row["current_period_end"]
+    if known is None or end is None or has_ended(row):
+        return
+    if handling.event.created > known and end <= invoice.renewal_end:
+        _catch_up(handling, row, None)
+
+
 def _follow(handling: Handling, stripe: StripeSubscription) -> Outcome:
     row = handling.subscription(stripe.id)
+    if _is_doubtful(handling, row, stripe):
+        row = _catch_up(handling, row, stripe)
     stale = _why_stale(handling, row, stripe)
     if stale is None:
-        row = _take_over(handling, row, stripe)
+        row = _take_over(handling, row, stripe, handling.event.created, handling.event.created)
     else:
         row = _date_plan(handling, row, stripe)
         if not has_ended(row):
@@ -75,8 +100,43 @@ def _why_stale(handling: Handling, row: Row, stripe: StripeSubscription) -> str 
     return "a newer event has been applied"
 
 
-def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
-    at, plan = handling.event.created, _plan_of(handling, row, stripe)
+def _is_doubtful(handling: Handling, row: Row, stripe: StripeSubscription) -> bool:
+    """Whether the events alone do not tell what is true now: a tie, or one is missing.
+
+    A state that was fetched is dated by our clock: events of the minutes before it may have
+    happened after it.
+    """
+    event, known = handling.event, row["stripe_updated_at"]
+    if known is None or stripe.is_terminal or has_ended(row):
+        return False
+    last = _last_applied(handling, row)
+    if event.created > known:
+        return bool(last) and all(contradicts(event.previous, each.object) for each in last)
+    if not last:
+        return bool(known - event.created <= _CLOCK_SKEW)
+    ties = [each for each in last if is_tie(event, each)]
+    return any(read_subscription(each.object) != stripe for each in ties)
+
+
+def _catch_up(handling: Handling, row: Row, told: StripeSubscription | None) -> Row:
+    """Take over the state that Stripe has now, if it can be had.
+
+    ``told``: the state in the event. A plan that it shows already began with the event.
+    """
+    fetched = handling.ask(row["stripe_subscription_id"])
+    if fetched is None:
+        return row
+    stripe, created = read_subscription(fetched.body), handling.event.created
+    at = max(fetched.at, created)
+    since = created if told is not None and told.prices == stripe.prices else at
+    return _take_over(handling, row, stripe, at, since)
+
+
+def _take_over(
+    handling: Handling, row: Row, stripe: StripeSubscription, at: datetime, since: datetime
+) -> Row:
+    """Write the state that Stripe had ``at`` then; another plan holds from ``since`` on."""
+    plan = _plan_of(handling, row, stripe, since)
     columns = state_columns(
         stripe,
         at=at,
@@ -84,8 +144,8 @@ def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
         our_prices=handling.prices.prices_of(plan),
     )
     columns |= {"stripe_updated_at": at}
-    if plan != _own_plan(row, at):
-        columns |= all_past(with_plan(plan_spans(_plans_of(row)), plan, at))
+    if plan != _own_plan(row, since):
+        columns |= all_past(with_plan(plan_spans(_plans_of(row)), plan, since))
     columns["paused_at"] = (row["paused_at"] or at) if stripe.is_paused else None
     if stripe.is_terminal:
         if has_ended(row):  # it was ended here before: that time stays
@@ -98,9 +158,9 @@ def _take_over(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
         if has_ended(row):
             columns["is_live"] = True
     after = handling.change(row, columns)
-    if plan != (previous := _own_plan(row, at)):
+    if plan != (previous := _own_plan(row, since)):
         plans = {"previous_plan": handling.slug(previous), "plan": handling.slug(plan)}
-        handling.emit(EventName.PLAN_CHANGED, row, plans | {"effective_at": iso(at)})
+        handling.emit(EventName.PLAN_CHANGED, row, plans | {"effective_at": iso(since)})
     return after
 
 
@@ -122,7 +182,10 @@ def _may_go_on(handling: Handling, row: Row) -> bool:
 
 def _ends_as_stripe_said(handling: Handling, row: Row) -> bool:
     """Whether ``ends_at`` is an end that Stripe announced, and not one that an operator set."""
-    for event in _last_applied(handling, row):
+    last = _last_applied(handling, row)
+    if not last and row["stripe_updated_at"] is not None:  # the state was fetched
+        return bool(row["ends_at"] == row["current_period_end"])
+    for event in last:
         stripe = read_subscription(event.object)
         plan = _own_plan(row, event.created)
         period = stripe.period(handling.prices.prices_of(plan))
@@ -142,9 +205,9 @@ def _last_applied(handling: Handling, row: Row) -> list[StripeEvent]:
     return [event for event in events if event is not None]
 
 
-def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription) -> int:
+def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription, moment: datetime) -> int:
     """The plan that the prices mean; ours as it is, with a notice, where they do not tell."""
-    current = _own_plan(row, handling.event.created)
+    current = _own_plan(row, moment)
     plans = _plans_told(handling, stripe)
     if len(plans) == 1:
         return plans.pop()
@@ -222,3 +285,13 @@ def _date_pause(handling: Handling, row: Row, stripe: StripeSubscription) -> Row
             break
         start = moment
     return handling.change(row, {"paused_at": start})
+
+
+def take_current(handling: Handling, row: Row, stripe: StripeSubscription, at: datetime) -> Row:
+    """Stripe's state as it was read ``at`` then, for ``subscriptions reconcile``.
+
+    What was ended here for good stays so.
+    """
+    if has_ended(row) and not stripe.is_terminal and not _may_go_on(handling, row):
+        return row
+    return _take_over(handling, row, stripe, at, at)

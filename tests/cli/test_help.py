@@ -112,7 +112,8 @@ def test_every_command_has_an_example_of_itself(words: str, command: Any, cli: C
 WRITING = (
     "plans create", "plans update", "plans archive", "billables create", "billables update",
     "subscriptions create", "subscriptions cancel", "subscriptions set-stripe-ids",
-    "subscriptions expire", "rates set", "rates remove", "rates update", "db upgrade",
+    "subscriptions expire", "subscriptions update", "subscriptions sync-stripe-ids",
+    "subscriptions reconcile", "rates set", "rates remove", "rates update", "db upgrade",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def main(args: list[str] | None = None) -> int:
     given.folder.mkdir(parents=True)
     started = time.perf_counter()
     try:
-        with running(given.folder / "sandbox.db", rate_limit=25) as sandbox:
+        with running(given.folder / "sandbox.db", rate_limit=25, renewals="auto") as sandbox:
             Story(Terminal(given.folder), sandbox, given.calls).tell()
     except (Failed, OSError, ValueError, subprocess.TimeoutExpired) as error:
         print(f"\nThe demo failed: {error}", flush=True)

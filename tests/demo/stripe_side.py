@@ -44,14 +44,6 @@ class StripeSide:
         )
         return str(made["id"]), str(subscription["id"])
 
-    def subscription(self, subscription_id: str) -> dict[str, Any]:
-        return self._checked(self._session.get(self._url(f"subscriptions/{subscription_id}")))
-
-    def invoice_month(self, subscription_id: str) -> dict[str, Any]:
-        """The subscription's month ends: its invoice, finalised."""
-        draft = self.sandbox.renew(subscription_id)
-        return self.post(f"invoices/{draft['id']}/finalize", {})
-
     def post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
         return self._checked(self._session.post(self._url(path), data=form))
 

@@ -19,7 +19,7 @@ from aimeter_cli.domain.sync import (
 
 SENT = {
     Answer.DONE, Answer.NOT_EXECUTED, Answer.LOST, Answer.SERVER_ERROR, Answer.REPLAYED_ERROR,
-    Answer.REFUSED, Answer.KEY_MISMATCH, Answer.MISCONFIGURED,
+    Answer.REFUSED, Answer.NO_DRAFT, Answer.KEY_MISMATCH, Answer.MISCONFIGURED,
 }  # fmt: skip
 READ = {
     Answer.APPLIED, Answer.ABSENT, Answer.QUIET, Answer.DUPLICATE, Answer.CHANGED, Answer.GONE,
@@ -35,6 +35,7 @@ send    lost            wait send ! ?
 send    server_error    wait prove ! ?
 send    replayed_error  go_on proven
 send    refused         go_on inspect
+send    no_draft        go_on look_up
 send    key_mismatch    wait look_up !
 send    misconfigured   stop
 prove   done            settle
@@ -43,6 +44,7 @@ prove   lost            wait prove ! ?
 prove   server_error    wait look_up ! ?
 prove   replayed_error  go_on proven
 prove   refused         go_on inspect
+prove   no_draft        go_on look_up
 prove   key_mismatch    wait look_up !
 prove   misconfigured   stop
 check   applied         settle

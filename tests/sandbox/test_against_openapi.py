@@ -12,8 +12,10 @@ from tests.support.stripe_openapi import check_ledger, check_request, check_resp
 
 SAMPLES = {
     "text": "x", "integer": "1", "decimal": "1.5", "boolean": "true", "currency": "usd",
-    "email": "a@example.com",
+    "email": "a@example.com", "moment": "now",
 }  # fmt: skip
+NAMED = {"api_version": "2024-06-20", "enabled_events": "invoice.paid"}
+"""Texts of which Stripe takes only some."""
 
 
 def samples(fields: Mapping[str, Field], prefix: str = "") -> list[tuple[str, str]]:
@@ -25,7 +27,9 @@ def samples(fields: Mapping[str, Field], prefix: str = "") -> list[tuple[str, st
             form += samples(field.fields, full)
         elif field.kind == "array":
             inner = field.of.fields if field.of else None
-            form += samples(inner, f"{full}[0]") if inner else [(f"{full}[0]", "x")]
+            form += (
+                samples(inner, f"{full}[0]") if inner else [(f"{full}[0]", NAMED.get(name, "x"))]
+            )
         elif field.kind == "range":
             form += samples(BOUNDS, full)
         elif field.kind == "metadata":
@@ -33,7 +37,7 @@ def samples(fields: Mapping[str, Field], prefix: str = "") -> list[tuple[str, st
         elif field.kind == "enum":
             form.append((full, field.choices[0]))
         else:
-            form.append((full, SAMPLES[field.kind]))
+            form.append((full, NAMED.get(name, SAMPLES[field.kind])))
     return form
 
 
@@ -43,8 +47,24 @@ def test_every_accepted_parameter_is_one_of_stripes(route: Route) -> None:
     assert check_request(route.method, path, samples(route.fields)) == []
 
 
+HOMES = {
+    "customer": "customers", "invoice": "invoices", "invoiceitem": "invoiceitems",
+    "price": "prices", "product": "products", "subscription": "subscriptions",
+}  # fmt: skip
+
+
 def problems(method: str, path: str, reply: Reply) -> list[str]:
     """Against the description; what it does not know counts too."""
+    if path == "/v1/events":  # of their objects the description says nothing
+        found = check_response(method, path, reply.status, reply.json)
+        bodies = [event["data"]["object"] for event in reply.json["data"]]
+        return found + [
+            problem
+            for body in bodies
+            for problem in check_response(
+                "GET", f"/v1/{HOMES[body['object']]}/id_1", 200, body, strict=True
+            )
+        ]
     return check_response(method, path, reply.status, reply.json, strict=True)
 
 
@@ -56,7 +76,7 @@ def test_every_answer_is_shaped_like_stripes(
     def get(path: str) -> None:
         reply = api.get(path)
         assert reply.status == 200
-        found.extend(problems("GET", path, reply))
+        found.extend(problems("GET", path.partition("?")[0], reply))
 
     def post(path: str, form: dict[str, str] | None = None) -> str:
         reply = api.post(path, form)
@@ -83,15 +103,26 @@ def test_every_answer_is_shaped_like_stripes(
     post(f"/v1/invoices/{invoice}/mark_uncollectible")
     post(f"/v1/invoices/{invoice}/void")
     post(f"/v1/invoices/{draft}/pay", {"paid_out_of_band": "true"})
-    for path in ("customers", "invoiceitems", "invoices", "subscriptions"):
+    product = post("/v1/products", {"name": "Pro", "metadata[a]": "b"})
+    post(f"/v1/products/{product}", {"description": "x"})
+    price = post("/v1/prices", {"product": product, "currency": "usd", "unit_amount": "5",
+                                "recurring[interval]": "month"})  # fmt: skip
+    post(f"/v1/prices/{price}", {"nickname": "Pro"})
+    wanted = {"url": "http://127.0.0.1:9/", "enabled_events[0]": "invoice.paid"}
+    endpoint = post("/v1/webhook_endpoints", wanted)
+    post(f"/v1/webhook_endpoints/{endpoint}", {"disabled": "true"})
+    for path in ("customers", "invoiceitems", "invoices", "subscriptions", "products", "prices",
+                 "webhook_endpoints", "events?limit=100",
+                 "customers/search?query=name%3A%22x%22",
+                 f"products/{product}", f"prices/{price}"):  # fmt: skip
         get(f"/v1/{path}")
     for path in (f"customers/{customer}", f"invoiceitems/{item}", f"invoices/{invoice}",
                  f"invoices/{invoice}/lines", f"subscriptions/{subscription}"):  # fmt: skip
         get(f"/v1/{path}")
     empty = post("/v1/invoices", {"customer": customer})
     loose = post("/v1/invoiceitems", form)
-    for path in (f"invoices/{empty}", f"invoiceitems/{loose}", f"subscriptions/{subscription}",
-                 f"customers/{customer}"):  # fmt: skip
+    for path in (f"webhook_endpoints/{endpoint}", f"invoices/{empty}", f"invoiceitems/{loose}",
+                 f"subscriptions/{subscription}", f"customers/{customer}"):  # fmt: skip
         reply = api.delete(f"/v1/{path}")
         assert reply.status == 200
         found.extend(problems("DELETE", f"/v1/{path}", reply))
@@ -99,6 +130,34 @@ def test_every_answer_is_shaped_like_stripes(
     assert spare
     assert found == []
     assert check_ledger(sandbox) == []
+
+
+def test_subscriptions_and_invoices_of_every_status_are_shaped_like_stripes(
+    api: Calls, sandbox: SandboxControl, customer: str
+) -> None:
+    sandbox.define_price("price_pro", unit_amount=4900)
+    sandbox.set(renewals="auto", after_retries="past_due")
+    form = {"customer": customer, "items[0][price]": "price_pro"}
+    trialing = api.post("/v1/subscriptions", {**form, "trial_period_days": "3"}).json["id"]
+    cancelled = api.post("/v1/subscriptions", form).json["id"]
+    changes = {"cancel_at_period_end": "true", "pause_collection[behavior]": "void",
+               "metadata[a]": "b", "default_payment_method": "pm_card_visa"}  # fmt: skip
+    replies = [("POST", f"/v1/subscriptions/{cancelled}",
+                api.post(f"/v1/subscriptions/{cancelled}", changes))]  # fmt: skip
+    sandbox.fail_payments(customer)
+    api.post("/v1/subscriptions", form)
+    sandbox.move_clock(5 * 86_400)
+    sandbox.move_clock(30 * 86_400)
+    for path in ("/v1/subscriptions", "/v1/invoices", "/v1/events", "/v1/customers"):
+        reply = api.get(path, {"limit": "100", **({"status": "all"} if "sub" in path else {})})
+        replies.append(("GET", path, reply))
+    pay = f"/v1/invoices/{sandbox.invoices()[-1]['id']}/pay"
+    replies.append(("POST", pay, api.post(pay)))
+    listed = replies[1][2].json["data"]
+    assert {entry["status"] for entry in listed} == {"past_due", "canceled", "incomplete_expired"}
+    assert next(entry for entry in listed if entry["id"] == trialing)["status"] == "past_due"
+    assert replies[-1][2].status == 402
+    assert [problem for each in replies for problem in problems(*each)] == []
 
 
 @pytest.mark.parametrize(

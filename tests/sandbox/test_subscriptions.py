@@ -4,7 +4,7 @@ import pytest
 import stripe
 
 from aimeter_cli.sandbox.client import SandboxControl
-from aimeter_cli.sandbox.subscriptions import period_end
+from aimeter_cli.sandbox.periods import period_end
 from tests.sandbox.http_calls import Calls
 
 URL = "/v1/subscriptions"

@@ -255,14 +255,6 @@ def test_secrets_are_in_no_representation(tmp_path: Path) -> None:
     assert "sk_test_secret" not in repr(loaded)
 
 
-@pytest.mark.parametrize("name", ["AUTO_SYNC_STRIPE_IDS"])
-def test_the_guides_variables_for_what_is_not_there_yet_are_known(
-    name: str, tmp_path: Path
-) -> None:
-    plain = _load(tmp_path)
-    assert _load(tmp_path, environ={f"AI_METERING_{name}": "1"}) == plain
-
-
 def test_a_dotenv_that_is_no_text_is_an_error_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"STRIPE_API_KEY=\xff\xfe")
     with pytest.raises(ConfigurationError, match=r"\.env: .*can't decode"):

@@ -47,6 +47,7 @@ SEAMS: dict[str, Any] = {
     "raise_generation": engine,
     "settle_done": settle,
     "settle_wait": settle,
+    "forget_draft": settle,
     "settle_failed": settle,
     "settle_held": settle,
     "settle_closed": settle,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -205,6 +206,20 @@ def test_an_event_of_another_mode_than_the_installation_is_refused(
         "failed", f"a {theirs}-mode event in a {ours}-mode installation",
     )  # fmt: skip
     assert world.receive({**renewal(), "livemode": pinned}).status == "processed"
+
+
+@pytest.mark.parametrize(
+    ("key", "livemode", "status"),
+    [("sk_test_1", True, "failed"), ("rk_live_1", False, "failed"),
+     ("sk_test_1", False, "processed"), ("", True, "processed")],
+)  # fmt: skip
+def test_until_the_rows_tell_the_key_tells_the_mode(
+    world: World, key: str, status: str, *, livemode: bool
+) -> None:
+    world.settings = replace(world.settings, stripe_api_key=key)
+    result = world.receive({**renewal(), "livemode": livemode})
+    assert result.status == status
+    assert ("-mode installation" in (result.error or "")) == (status == "failed")
 
 
 def test_a_dry_run_stores_nothing_and_shows_the_changes(any_world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,11 +64,20 @@ def test_payment_or_voiding_of_that_invoice_ends_its_grace(
 
 
 @pytest.mark.parametrize(
-    "kind", ["invoice.marked_uncollectible", "invoice.payment_action_required"]
+    ("kind", "expected"),
+    [
+        ("invoice.marked_uncollectible", "processed"),
+        ("invoice.finalized", "processed"),
+        ("invoice.payment_action_required", "ignored"),
+    ],
 )
-def test_other_invoice_events_end_no_grace_and_start_none(world: World, kind: str) -> None:
+def test_other_invoice_events_end_no_grace_and_start_none(
+    world: World, kind: str, expected: str
+) -> None:
+    world.receive(payment(kind=kind, at="2026-12-01"))
+    assert world.subscription().grace_period_ends_at is None
     world.receive(failure())
-    assert world.receive(payment(kind=kind)).status == "ignored"
+    assert world.receive(payment(kind=kind)).status == expected
     assert world.subscription().grace_period_ends_at is not None
 
 
@@ -230,6 +240,18 @@ def test_payment_failed_is_told_once_per_invoice_and_attempt(world: World) -> No
         "next_payment_attempt": None,
         "grace_period_ends_at": "2026-12-08T01:00:00Z",
     }
+
+
+def test_a_failure_told_at_once_by_several_endpoints_has_its_effects_once(
+    any_world: World,
+) -> None:
+    """Each of four processes takes another event of the same failure."""
+    none = any_world.with_grace(0)
+    told = [{**failure(), "id": f"evt_Endpoint{n}"} for n in range(4)]
+    with ThreadPoolExecutor(4) as processes:
+        results = list(processes.map(none.receive, told))
+    assert {result.status for result in results} == {"processed"}
+    assert sorted(names(any_world)) == ["PaymentFailed", "SubscriptionExpired"]
 
 
 def test_failures_that_were_ignored_are_told_when_the_subscription_appears(world: World) -> None:

@@ -89,8 +89,10 @@ class Connection:
             return None, Reply(Answer.LOST, reason="an answer that is not Stripe's")
         if not isinstance(answer, stripe.StripeObject):
             return 200, {}
-        content: dict[str, Any] = answer.to_dict()
         response = answer.last_response
+        # As it was sent: to_dict() makes Decimals of strings, which an event's payload must keep.
+        sent = getattr(response, "data", None)
+        content: dict[str, Any] = dict(sent) if isinstance(sent, dict) else answer.to_dict()
         content["_request_id"] = response.request_id if response is not None else None
         return 200, content
 

@@ -20,7 +20,7 @@ def upgrade() -> None:
     )
     _partial_index("ix_webhook_event_waiting", "waits_for", where="waits_for IS NOT NULL")
     _partial_index("ix_webhook_event_due", "id", where="status IN ('received', 'failed')")
-    op.create_index("ix_webhook_event_received", "ai_webhook_events", ["received_at"])
+    _partial_index("ix_webhook_event_kept", "received_at", where="payload <> ''")
     op.add_column("ai_subscriptions", sa.Column("draft_invoice_id", sa.Text(), nullable=True))
     op.add_column("ai_subscriptions", sa.Column("draft_period_end", _MOMENT, nullable=True))
     op.add_column("ai_installation", sa.Column("events_pulled_until", _MOMENT, nullable=True))

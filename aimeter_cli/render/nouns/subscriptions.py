@@ -1,4 +1,4 @@
-"""Columns and JSON fields of a subscription."""
+"""Columns and JSON fields of a subscription, of its Stripe ids, and of what differs there."""
 
 from __future__ import annotations
 
@@ -29,5 +29,44 @@ SUBSCRIPTION = Noun(
         _fact("meta", MAP),
         Column("next_plan", header="Next plan", table=False),
         Column("plan_changes_at", TIME, header="Plan changes", table=False),
+    ),
+)
+
+_IN_GRACE = (
+    "id", "billable", "plan", "grace_period_ends_at", "stripe_customer_id", "stripe_subscription_id"
+)  # fmt: skip
+GRACE = Noun(
+    "subscription in grace",
+    (
+        *(SUBSCRIPTION.column(name) for name in _IN_GRACE),
+        Column("days_left", COUNT),
+        _fact("grace_invoice_id", "text", header="Unpaid invoice", table=True),
+    ),
+)
+"""For people, who want to know how long it lasts."""
+
+FOUND_IDS = Noun(
+    "stripe ids of a billable",
+    (
+        Column("billable"),
+        Column("stripe_customer_id", header="Customer"),
+        Column("stripe_subscription_id", header="Subscription"),
+        Column("found_by"),
+        Column("status", STATUS),
+        Column("reason"),
+    ),
+)
+
+DEVIATION = Noun(
+    "difference from Stripe",
+    (
+        Column("billable"),
+        Column("subscription_id", COUNT, header="ID"),
+        Column("stripe_subscription_id", header="Subscription"),
+        Column("field"),
+        Column("ours"),
+        Column("theirs", header="Stripe"),
+        Column("status", STATUS),
+        Column("reason"),
     ),
 )

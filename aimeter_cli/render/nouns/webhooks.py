@@ -36,9 +36,15 @@ _STORED = (
     Column("status", STATUS),
     Column("attempts", COUNT),
     Column("error"),
+    Column("waits_for", table=False),
     Column("received_at", TIME, table=False),
     Column("handled_at", TIME, header="Handled"),
 )
 WEBHOOK_EVENT = Noun("webhook event", _STORED)
 STORED_EVENT = Noun("stored webhook event", (*_STORED, Column("digest"), Column("payload")))
 """One event with the text that came."""
+
+PAYLOAD_PRUNE = Noun(
+    "prune of payloads",
+    (Column("dry_run", FLAG), Column("before", TIME), Column("pruned", COUNT)),
+)

@@ -46,7 +46,7 @@ def set_stripe_ids(
                 hint=f"aimeter billables update {ref} --stripe-customer cus_… sets the customer.",
             )
         if subscription is not None:
-            _set_subscription(session, found[0], subscription, now, force=force)
+            set_subscription(session, found[0], subscription, now, force=force)
         return with_next_plan(session, SubscriptionView(*found, now))
 
 
@@ -65,9 +65,10 @@ def free_subscription_id(
     return wanted
 
 
-def _set_subscription(
+def set_subscription(
     session: Session, row: Subscription, text: str, now: datetime, *, force: bool
 ) -> None:
+    """Raises InvalidInput, Conflict, as ``set_stripe_ids`` does."""
     wanted = free_subscription_id(session, text, "--subscription", row)
     current = row.stripe_subscription_id
     if current == wanted:

@@ -40,6 +40,12 @@ class SubscriptionView:
         return status(self.subscription, self.now)
 
     @property
+    def days_left(self) -> int | None:
+        """Whole days until its grace ends; None: it is in none."""
+        end = self.subscription.grace_period_ends_at
+        return max(0, (end - self.now).days) if end is not None else None
+
+    @property
     def plan_changes_at(self) -> datetime | None:
         """When another plan begins; None: none is set, or it holds already."""
         return self.subscription.plan_changes_at if self.next_plan is not None else None

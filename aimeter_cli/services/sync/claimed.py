@@ -94,6 +94,12 @@ class Claim:
     overage_ids: tuple[int, ...]
     held: Held | None = None
 
+    @property
+    def draft_invoice_id(self) -> str | None:
+        """The draft that a create names."""
+        found: str | None = self.params.get("invoice")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Accounted:

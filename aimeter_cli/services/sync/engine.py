@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from aimeter_cli.billing.base import BillingDriver, ItemRequest, ItemView, Reply
@@ -96,6 +96,9 @@ class Engine:
         if reply.answer is Answer.DONE and reply.amount_minor != claim.target_minor:
             reason = f"Stripe answered with the amount {reply.amount_minor}"
             return Reply(Answer.KEY_MISMATCH, reply.item_id, reason=reason)
+        if reply.answer is Answer.REFUSED and claim.draft_invoice_id is not None:
+            settle.forget_draft(self._context, claim)
+            return replace(reply, answer=Answer.NO_DRAFT)
         return reply
 
     def _log(self, claim: Claim, what: str, reply: Reply) -> None:

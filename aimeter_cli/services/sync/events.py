@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -50,7 +51,20 @@ def emit_failed(
     overage_ids: Sequence[int],
     reason: str | None,
 ) -> None:
+    tell_failed(session, billable_id, overage_ids, reason, now=context.now, run_id=context.run_id)
+
+
+def tell_failed(
+    session: Session,
+    billable_id: int,
+    overage_ids: Sequence[int],
+    reason: str | None,
+    *,
+    now: datetime,
+    run_id: str | None = None,
+) -> None:
+    """``run_id`` None: no run found it out, an event of Stripe told it."""
     emit(
-        session, EventName.OVERAGE_SYNC_FAILED, billable_id=billable_id, now=context.now,
-        payload={"overages": list(overage_ids), "reason": reason, "run_id": context.run_id},
+        session, EventName.OVERAGE_SYNC_FAILED, billable_id=billable_id, now=now,
+        payload={"overages": list(overage_ids), "reason": reason, "run_id": run_id},
     )  # fmt: skip

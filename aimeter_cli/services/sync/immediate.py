@@ -25,10 +25,12 @@ def sync_now(
     *,
     now: datetime,
     stop: StopFlag,
+    closing: bool = False,
 ) -> list[str]:
     """Send what these billables owe. What does not settle is left to the next batch run.
 
-    Returns notices for stderr. Raises ConfigurationError where there is nowhere to send.
+    ``closing``: items of theirs whose invoice is finalised are closed, too. Returns notices for
+    stderr. Raises ConfigurationError where there is nowhere to send.
     """
     notices: list[str] = []
     for ref in sorted(set(billables)):
@@ -36,7 +38,7 @@ def sync_now(
             billable = find_billable(session, BillableRef.parse(ref))
         if billable is None or stop.is_set():
             continue
-        options = Options(limit=_LIMIT, billable_id=billable.id)
+        options = Options(limit=_LIMIT, billable_id=billable.id, closing=closing)
         report = run_sync(database, settings, driver, options, now=now, stop=stop)
         notices += report.notices
         left = report.failed + report.unknown + report.deferred

@@ -13,13 +13,17 @@ from aimeter_cli.services.sync.claimed import Context
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``limit``: overages at the most; ``max_seconds``: nothing new is begun after that."""
+    """``limit``: overages at the most; ``max_seconds``: nothing new is begun after that.
+
+    ``closing``: a run for one billable, too, closes items whose invoice is finalised.
+    """
 
     limit: int = 100
     billable_id: int | None = None
     dry_run: bool = False
     retry_now: bool = False
     max_seconds: float | None = None
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,10 @@ def item_params(
     settings: Settings,
     now: datetime,
 ) -> dict[str, Any]:
-    """Parameters of the create, or of the update where the item is at Stripe already."""
+    """Parameters of the create, or of the update where the item is at Stripe already.
+
+    What was used until the period ended for which Stripe has a draft goes onto that draft.
+    """
     metadata = {
         "aimeter_item": item_tag(install_id, item["uid"]),
         "aimeter_version": str(version),
@@ -58,8 +61,11 @@ def item_params(
         },
         **_plain(settings.stripe_invoice_item),
     }
+    draft = payer.draft_for(item["period_end"])
     ended = payer.ends_at is not None and payer.ends_at <= now
-    if payer.stripe_subscription_id is not None and payer.is_live and not ended:
+    if draft is not None:
+        params["invoice"] = draft
+    elif payer.stripe_subscription_id is not None and payer.is_live and not ended:
         params["subscription"] = payer.stripe_subscription_id
     return params
 

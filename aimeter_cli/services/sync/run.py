@@ -218,7 +218,7 @@ class _Run:
 
     def close_items(self) -> None:
         """Close items whose invoice is finalised."""
-        if self._options.dry_run or self._options.billable_id or self._stopping():
+        if self._options.dry_run or not self._closes or self._stopping():
             return
         report = self._report
         found = find_closings(self._context, self._driver, self._closing(), self._stopping)
@@ -240,10 +240,16 @@ class _Run:
             )
             return bool(due or final_invoices.uninvoiced(session, now, options.billable_id))
 
+    @property
+    def _closes(self) -> bool:
+        return self._options.billable_id is None or self._options.closing
+
     def _closing(self) -> list[tuple[int, int, str]]:
         with self._context.database.read() as session:
             clock = database_now(session)
-            return sendable.closing_items(session, self._context.now, clock, _CLOSINGS_PER_RUN)
+            return sendable.closing_items(
+                session, self._context.now, clock, _CLOSINGS_PER_RUN, self._options.billable_id
+            )
 
     def conclude(self) -> None:
         """Count what is left."""

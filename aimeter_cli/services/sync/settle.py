@@ -19,6 +19,7 @@ from aimeter_cli.domain.currency import minor_unit
 from aimeter_cli.domain.money import Money, from_nanos, minor_to_nanos
 from aimeter_cli.domain.sync import Answer, Move, Step, backoff
 from aimeter_cli.repositories import items as repo
+from aimeter_cli.repositories import payers
 from aimeter_cli.services.sync.claimed import Claim, Context
 from aimeter_cli.services.sync.events import emit_charged, emit_failed
 from aimeter_cli.services.sync.target import closed_empty
@@ -106,6 +107,12 @@ def release(context: Context, claim: Claim, step: Step) -> bool:
         if settled and claim.unanswered_at is not None:
             repo.set_in_flight(session, claim.item_id, claim.version, status="unknown")
         return settled
+
+
+def forget_draft(context: Context, claim: Claim) -> None:
+    """The draft that the claim's request names takes no items: none is sent to it any more."""
+    with context.write() as session:
+        payers.forget_draft(session, claim.subscription_id, claim.params["invoice"])
 
 
 def settle_failed(context: Context, claim: Claim, reply: Reply) -> bool:
@@ -206,8 +213,7 @@ def settle_idle_item(
         if isinstance(found, ItemView) and found.is_closed:
             closing, reason = _close(session, item, found, now), CHANGED
         elif isinstance(found, Reply) and found.answer is Answer.GONE:
-            repo.set_item(session, item_id, status="held", reason=DELETED, updated_at=now)
-            _hold(session, item_id, version, now, DELETED, everything=True)
+            hold_deleted(session, item, now)
             closing, reason = Closing("held"), DELETED
         else:
             repo.set_item(session, item_id, check_after=now + _CLOSING_CHECK)
@@ -215,6 +221,12 @@ def settle_idle_item(
         if closing.status == "held":
             emit_failed(session, context, item["billable_id"], (), reason)
         return closing
+
+
+def hold_deleted(session: Session, item: RowMapping, now: datetime) -> None:
+    """A person deleted a settled item, which this transaction has locked."""
+    repo.set_item(session, item["id"], status="held", reason=DELETED, updated_at=now)
+    _hold(session, item["id"], item["version"], now, DELETED, everything=True)
 
 
 def _close(session: Session, item: RowMapping, view: ItemView, now: datetime) -> Closing:

@@ -18,6 +18,7 @@ import pytest
 
 from aimeter_cli.services.overages import by_hand
 from tests.support.crash_process import Crashes
+from tests.support.renewals import LAST_HOUR, receive, renew, renewing
 from tests.support.world import NOW, World
 
 CREATE = "path=/v1/invoiceitems,method=POST"
@@ -167,6 +168,27 @@ def with_a_carry(world: World) -> None:
     world.use(4_000)
 
 
+def last_hour_of_a_renewal(world: World) -> None:
+    """10.00 on no item yet, and the draft that closes the period is known."""
+    subscription = renewing(world)
+    world.now = LAST_HOUR
+    world.use(501_000)
+    receive(world, "invoice.created", renew(world, subscription))
+
+
+def draft_closed_since(world: World) -> None:
+    last_hour_of_a_renewal(world)
+    world.sandbox.person_finalize(world.sandbox.customers()[0]["id"])
+
+
+def closed_draft_after_a_lost_create(world: World) -> None:
+    last_hour_of_a_renewal(world)
+    world.sandbox.add_fault(f"lost:{CREATE},nth=1")
+    world.sync()
+    world.sandbox.person_finalize(world.sandbox.customers()[0]["id"])
+    world.time_passes(DAY)
+
+
 def forbidden(world: World) -> None:
     owing(world)
     world.settings = replace(world.settings, stripe_api_key="sk_test_forbidden")
@@ -230,6 +252,11 @@ STORIES = [
           (), ("held",), ("held",)),
     Story(below_a_cent, "claim_fresh:within || claim_fresh:after", (), ("carried",)),
     Story(with_a_carry, f"{FRESH} {DONE}", (1, 2), TWO, ("closed", "idle")),
+    Story(last_hour_of_a_renewal, f"{FRESH} {DONE}"),
+    Story(draft_closed_since, "| send:after forget_draft:before,within,after find:after "
+          f"{RAISED} send#2:after settle_done:within | settle_done:after"),
+    Story(closed_draft_after_a_lost_create, "| find:after settle_done:within |",
+          items=("closed",)),
     Story(forbidden, "| release:within | release:after"),
 ]  # fmt: skip
 

@@ -1,0 +1,124 @@
+"""Stored events that are to be handled, and payloads that are not needed any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
+from sqlmodel import Session
+
+from aimeter_cli.models.columns import table_of
+from aimeter_cli.models.installation import Installation
+from aimeter_cli.models.webhook_events import WebhookEvent
+
+_events, _installation = table_of(WebhookEvent), table_of(Installation)
+_c = _events.c
+
+PRUNABLE = ("processed", "stale", "ignored", "quarantined")
+"""Statuses of which the payload may go, unless the event waits for a subscription."""
+
+
+class StoredText(NamedTuple):
+    """A stored event's row and text; the text is empty once it has been pruned."""
+
+    id: int
+    event_id: str
+    payload: str
+
+
+_TEXTS = [_c[name] for name in StoredText._fields]
+_DUE = (
+    select(*_TEXTS)
+    .where(
+        _c.status.in_(("received", "failed")),  # in the words of the index
+        or_(
+            _c.status == "received",
+            and_(_c.attempts < bindparam("most"), _c.handled_at <= bindparam("before")),
+        ),
+    )
+    .order_by(_c.id)
+    .limit(bindparam("limit"))
+)
+_NEXT = (
+    select(*_TEXTS)
+    .where(_c.status.in_(bindparam("statuses", expanding=True)), _c.id > bindparam("after"))
+    .order_by(_c.id)
+    .limit(bindparam("limit"))
+)
+_WAITING = (
+    select(*_TEXTS)
+    .where(
+        _c.waits_for.is_not(None),  # in the words of the index
+        _c.waits_for.in_(bindparam("subscriptions", expanding=True)),
+        _c.payload != "",
+    )
+    .order_by(_c.created, _c.id)
+)
+_OLD = and_(
+    _c.received_at < bindparam("before"),
+    _c.status.in_(PRUNABLE),
+    _c.waits_for.is_(None),
+    _c.payload != literal_column("''"),  # in the words of the index
+)
+_OLD_IDS = select(_c.id).where(_OLD).order_by(_c.received_at, _c.id).limit(bindparam("limit"))
+_COUNT_OLD = select(func.count()).where(_OLD)
+_EMPTY = update(_events).where(_c.id.in_(bindparam("ids", expanding=True))).values(payload="")
+
+
+def due_events(
+    session: Session, *, failed_before: datetime, most_attempts: int, limit: int
+) -> Sequence[StoredText]:
+    """What was never handled, and what failed and was last tried before then; oldest first."""
+    values = {"before": failed_before, "most": most_attempts, "limit": limit}
+    return [StoredText(*row) for row in session.connection().execute(_DUE, values)]
+
+
+def events_waiting_for(session: Session, stripe_ids: Collection[str]) -> Sequence[StoredText]:
+    """Events that wait for these subscriptions; oldest first."""
+    if not stripe_ids:
+        return []
+    found = session.connection().execute(_WAITING, {"subscriptions": sorted(stripe_ids)})
+    return [StoredText(*row) for row in found]
+
+
+def events_by_status(
+    session: Session, statuses: Collection[str], *, after: int, limit: int
+) -> Sequence[StoredText]:
+    """Events of these statuses behind row ``after``, by row."""
+    values = {"statuses": list(statuses), "after": after, "limit": limit}
+    return [StoredText(*row) for row in session.connection().execute(_NEXT, values)]
+
+
+def events_by_id(session: Session, event_ids: Collection[str]) -> Sequence[StoredText]:
+    """The events of these ids, of both modes."""
+    statement = select(*_TEXTS).where(_c.event_id.in_(event_ids)).order_by(_c.id)
+    return [StoredText(*row) for row in session.connection().execute(statement)]
+
+
+def count_old(session: Session, before: datetime) -> int:
+    """Payloads that came before then and may go."""
+    return int(session.connection().execute(_COUNT_OLD, {"before": before}).scalar_one())
+
+
+def empty_old(session: Session, before: datetime, limit: int) -> int:
+    """Empty at most ``limit`` payloads; returns how many went."""
+    found = session.connection().execute(_OLD_IDS, {"before": before, "limit": limit})
+    ids = list(found.scalars())
+    if ids:
+        session.connection().execute(_EMPTY, {"ids": ids})
+    return len(ids)
+
+
+def pulled_until(session: Session) -> datetime | None:
+    statement = select(_installation.c.events_pulled_until)
+    found: datetime | None = session.connection().execute(statement).scalar_one()
+    return found
+
+
+def set_pulled_until(session: Session, moment: datetime) -> None:
+    """Move the pull's cursor on, never back: another pull may have come further."""
+    here = _installation.c.events_pulled_until
+    statement = update(_installation).where(or_(here.is_(None), here < moment))
+    session.connection().execute(statement.values(events_pulled_until=moment))

@@ -1,0 +1,77 @@
+"""What every door does with events: take them in, and do what must follow their commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Protocol
+
+from aimeter_cli.billing.base import BillingDriver
+from aimeter_cli.billing.directory import DirectoryDriver
+from aimeter_cli.db.engine import Database
+from aimeter_cli.errors import ConfigurationError
+from aimeter_cli.settings.table import Settings
+from aimeter_cli.webhooks.follow_up import follow_up
+from aimeter_cli.webhooks.inbox import rehearse, take_in
+from aimeter_cli.webhooks.results import EventResult
+from aimeter_cli.webhooks.storing import Arrival, Rubbish
+
+CHUNK = 200
+"""Events that are taken in together."""
+
+
+class Assembly(Protocol):
+    """What a door needs of the composition root."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def driver(self) -> BillingDriver: ...
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of some events; ``notices`` tell what was done after their commit."""
+
+    results: Sequence[EventResult]
+    notices: Sequence[str] = ()
+
+
+class Intake:
+    """The inbox behind a door. Threads may share it."""
+
+    def __init__(self, app: Assembly) -> None:
+        self._app = app
+
+    @cached_property
+    def directory(self) -> DirectoryDriver | None:
+        """Who is asked about ties and gaps; None where there is no key to ask with."""
+        driver = self._app.driver
+        if not isinstance(driver, DirectoryDriver):
+            return None
+        try:
+            driver.ensure_ready()
+        except ConfigurationError:
+            return None
+        return driver
+
+    def take(self, arrived: Sequence[Arrival | Rubbish], *, force: bool = False) -> Taken:
+        """Store and handle them, in the order given."""
+        app, now = self._app, self._app.now()
+        results = take_in(
+            app.database, app.settings, arrived, now=now, force=force, directory=self.directory
+        )
+        notices = follow_up(app.database, app.settings, lambda: app.driver, results, now=now)
+        return Taken(results, notices)
+
+    def rehearse(
+        self, chunks: Iterable[Sequence[Arrival | Rubbish]], *, force: bool = False
+    ) -> list[EventResult]:
+        """What they would change; nothing is kept, and Stripe is not asked."""
+        app = self._app
+        return rehearse(app.database, app.settings, chunks, now=app.now(), force=force)
