@@ -20,7 +20,7 @@ demo: $(RUNTIME) ## Play the main job through, from an empty folder to an invoic
 	@$(BIN)/python -m tests.demo
 
 test: $(DEV) ## Run the tests
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 3
 
 check: $(DEV) ## Format, lint, types, layers, documents, tests with branch coverage
 	$(call quietly,$(BIN)/ruff format --check .)
@@ -28,7 +28,7 @@ check: $(DEV) ## Format, lint, types, layers, documents, tests with branch cover
 	$(call quietly,$(BIN)/mypy)
 	$(call quietly,$(BIN)/lint-imports)
 	$(call quietly,$(BIN)/python -m tests.support.documents --check)
-	@$(BIN)/pytest -q -n 2 --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 3 --cov --cov-report=term:skip-covered
 
 bench: $(DEV) ## Measure; each figure is a ratio within one run (about 4 minutes)
 	@$(BIN)/python -m tests.bench

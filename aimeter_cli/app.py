@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class App:
     """What a command needs. ``as_of`` pretends that this is now, for business time only.
 
-    ``warn`` is told of listeners that failed, beside the log.
+    ``warn`` is told of listeners that failed, beside the log, and of a database that was made.
     """
 
     def __init__(
@@ -55,13 +55,15 @@ class App:
     def database(self) -> Database:
         """The migrated database. Raises DatabaseError (exit 5) if it is not and cannot be.
 
-        ConfigurationError for a listener that an application cannot import.
+        ConfigurationError for a listener that an application cannot import. A command says when
+        it makes an SQLite file: the path may be mistyped.
         """
         from aimeter_cli.migrations.upgrade import ensure_current
 
         self._load_listeners()
         database = self.unchecked_database
-        ensure_current(database)
+        if ensure_current(database) and self._warn is not None:
+            self._warn(f"there was no database yet: {database.safe_url} has been made")
         return database
 
     @cached_property

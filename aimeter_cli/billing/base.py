@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from aimeter_cli.domain.sync import Answer
@@ -50,7 +51,8 @@ class InvoiceRequest:
 class Reply:
     """What came back. ``reason`` is safe to show; ``retry_after`` is in seconds.
 
-    ``unreachable``: nothing answered at all; ``rate_limited``: asked too often.
+    ``unreachable``: nothing answered at all; ``rate_limited``: asked too often; ``missing``: there
+    is no such object, or none that the request names.
     """
 
     answer: Answer
@@ -61,6 +63,7 @@ class Reply:
     retry_after: float | None = None
     unreachable: bool = False
     rate_limited: bool = False
+    missing: bool = False
     invoice_id: str | None = None
 
 
@@ -105,11 +108,15 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose account a key belongs to; ``account_id`` None: the key may not ask."""
+    """Whose account a key belongs to; ``account_id`` None: the key may not ask.
+
+    ``told_at``: what time it was for who answered, None where the answer does not tell.
+    """
 
     account_id: str | None
     livemode: bool
     name: str | None = None
+    told_at: datetime | None = None
 
 
 class BillingDriver(Protocol):

@@ -70,7 +70,7 @@ def _unexpected(error: Exception) -> int:
 def _usage(error: Any) -> int:
     """A line that Typer could not parse. A group without a command has printed its help."""
     context = getattr(error, "ctx", None)
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # how a choice is refused
     if message:
         _report(message, f"{context.command_path} --help" if context is not None else None)
     return int(error.exit_code)

@@ -31,8 +31,9 @@ def status(
 ) -> None:
     """See whether the jobs run, and what is not on an invoice yet. For monitors, with --max-age.
 
-    With --max-age exit 1 if the sync is paused, or if its last success ended longer ago. A run
-    with exit 3 is a success: it did its work, single rows failed. Without --max-age exit 0.
+    With --max-age exit 1 if the sync is paused, if its last success ended longer ago, or if
+    Stripe has owed an answer for longer. A run with exit 3 is a success: it did its work, single
+    rows failed. Without --max-age exit 0.
 
     Example: aimeter status --max-age 30m
     """

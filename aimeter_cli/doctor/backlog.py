@@ -1,4 +1,4 @@
-"""Every overage that cannot be sent, and every usage that could not be priced."""
+"""Every overage that cannot be sent, and every usage that could not be priced or paid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sqlalchemy import func, select, text
 from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
 from aimeter_cli.models.columns import table_of
-from aimeter_cli.models.usages import WAITING, Usage, UsageCounter
+from aimeter_cli.models.usages import UNPAID, WAITING, Usage, UsageCounter
+from aimeter_cli.repositories.outbox import references
 from aimeter_cli.services.sync.blocked import blocked
 
 
@@ -51,3 +52,21 @@ def usages(app: App) -> Iterator[Check]:
             told = f"{count} in {currency} without a rate into {plan_currency}: {provider} {model}"
             hint = f"aimeter rates set {currency} {plan_currency} RATE, then aimeter usage reprice."
         yield Check("usages", "warning", told, f"{hint} Until then not charged by cost.")
+
+
+def unpaid(app: App) -> Iterator[Check]:
+    """Usages that no wallet covered when they were recorded, or had no rate into its currency."""
+    usage = table_of(Usage)
+    count = select(func.count(), func.count(usage.c.billable_id.distinct())).where(text(UNPAID))
+    first = select(func.min(usage.c.billable_id)).where(text(UNPAID))
+    with app.database.read() as session:
+        connection = session.connection()
+        number, people = connection.execute(count).one()
+        if not number:
+            yield Check("unpaid usages", "ok", "none")
+            return
+        who = references(session, [connection.execute(first).scalar_one()])
+    [name] = who.values()
+    told = f"{number} usage(s) of {people} billable(s) in credits mode are not paid, such as {name}"
+    hint = f"aimeter credits add {name} AMOUNT pays the oldest first."
+    yield Check("unpaid usages", "warning", told, hint)

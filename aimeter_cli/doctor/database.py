@@ -31,6 +31,12 @@ def migration(app: App) -> Iterator[Check]:
     before = current_revision(app.unchecked_database)
     _ = app.database
     told = f"revision {HEAD}"
+    if before is None:
+        yield Check(
+            "migration", "warning", f"{told}, made just now: the database was empty",
+            "If that surprises you, look at database_url: aimeter config show.",
+        )  # fmt: skip
+        return
     if before != HEAD:
-        told += f", migrated from {before or 'an empty file'} just now"
+        told += f", migrated from {before} just now"
     yield Check("migration", "ok", told)

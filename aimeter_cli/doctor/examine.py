@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from aimeter_cli.app import App
-from aimeter_cli.doctor.backlog import overages, usages
+from aimeter_cli.doctor.backlog import overages, unpaid, usages
 from aimeter_cli.doctor.check import Check
 from aimeter_cli.doctor.database import database, migration
+from aimeter_cli.doctor.deliveries import deliveries
 from aimeter_cli.doctor.events import event_sinks
 from aimeter_cli.doctor.stranded import stranded
 from aimeter_cli.doctor.stripe import account, driver, key
-from aimeter_cli.doctor.sync import last_sync, paused
+from aimeter_cli.doctor.sync import last_sync, paused, strategy
+from aimeter_cli.doctor.webhooks import inbox, last_event, signatures, stripe_ids
 from aimeter_cli.errors import AimeterError
 
 Examination = Callable[[App], Iterator[Check]]
@@ -40,10 +42,17 @@ EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
     ("stripe key", key, False),
     ("stripe account", account, False),
     ("sync", paused, False),
+    ("strategy", strategy, False),
     ("last sync", last_sync, False),
     ("overages", overages, False),
     ("stranded", stranded, False),
     ("usages", usages, False),
+    ("unpaid usages", unpaid, False),
+    ("stripe ids", stripe_ids, False),
+    ("last event", last_event, False),
+    ("signatures", signatures, False),
+    ("inbox", inbox, False),
+    ("endpoint", deliveries, False),
     ("events", event_sinks, False),
 )
 """(name, examination, whether the later ones need it)."""

@@ -24,6 +24,15 @@ def paused(app: App) -> Iterator[Check]:
         yield Check("sync", "ok", f"not paused; installation {state.install_id}")
 
 
+def strategy(app: App) -> Iterator[Check]:
+    """What sends overages, and when."""
+    if app.settings.overage_sync_strategy == "immediate":
+        told = f"immediate: with each usage; {SYNC} sends what did not get through"
+    else:
+        told = f"batch: {SYNC} sends them, and nothing else does"
+    yield Check("strategy", "ok", told)
+
+
 def last_sync(app: App) -> Iterator[Check]:
     with app.database.read() as session:
         job, now = job_status(session, SYNC), database_now(session)

@@ -6,7 +6,7 @@ Source: DESIGN.md, "Money". A rate is dated; those of the configuration have no 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
@@ -27,6 +27,30 @@ class Rate:
     value: Decimal
     effective_at: datetime | None
     source: str
+
+
+def moves_too_far(last: Fraction, value: Decimal, percent: Decimal) -> bool:
+    """Whether ``value`` differs from ``last`` by more than ``percent``; 0: whatever it is, no."""
+    return bool(percent) and abs(Fraction(value) - last) * 100 > Fraction(percent) * last
+
+
+def with_base(rates: Iterable[Rate], base: str) -> list[Rate]:
+    """The rates, and those from ``base`` that follow from them, to 18 digits.
+
+    A list of 1 euro in dollars, pounds, … so leads through the dollar, too, if that is ``base``.
+    """
+    rates = list(rates)
+    known = {(rate.base, rate.quote, rate.effective_at) for rate in rates}
+    into = {(rate.base, rate.effective_at): rate for rate in rates if rate.quote == base}
+    follows = (
+        Rate(
+            base, rate.quote, _EIGHTEEN.divide(rate.value, cross.value).normalize(),
+            rate.effective_at, f"{rate.source} via {rate.base}",
+        )
+        for rate in rates
+        if (cross := into.get((rate.base, rate.effective_at))) is not None and rate.quote != base
+    )  # fmt: skip
+    return [*rates, *(r for r in follows if (r.base, r.quote, r.effective_at) not in known)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,13 @@ def read_subscription(body: Mapping[str, Any]) -> StripeSubscription:
     )
 
 
+def _is_draft(invoice: Mapping[str, Any]) -> bool:
+    """API versions before 2018-11-08 have no ``status``, but tell these three."""
+    if "status" in invoice:
+        return bool(invoice["status"] == "draft")
+    return all(invoice.get(fact) is False for fact in ("closed", "paid", "attempted"))
+
+
 def read_invoice(body: Mapping[str, Any]) -> StripeInvoice:
     """Raises PayloadFault if it is no invoice."""
     attempts = body.get("attempt_count")
@@ -107,7 +114,7 @@ def read_invoice(body: Mapping[str, Any]) -> StripeInvoice:
         subscription_id=_invoice_subscription(body),
         attempt_count=attempts if isinstance(attempts, int) else None,
         next_payment_attempt=_time(body, "next_payment_attempt"),
-        is_draft=body.get("status") == "draft",
+        is_draft=_is_draft(body),
         # The API reference on ``period_end``: it "looks back one period for a subscription
         # invoice". Other invoices of a subscription (``subscription_update``, ``_threshold``,
         # ``_create``) close no period.
@@ -133,6 +140,11 @@ def contradicts(previous: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
         return True
     before = {_price(_hash(item)) for item in _listed(previous)} - {None}
     return bool(before) and before != {_price(_hash(item)) for item in _listed(body)} - {None}
+
+
+def is_in_good_standing(stripe: StripeSubscription) -> bool:
+    """Whether nothing is owed for it: a failed renewal makes it ``past_due`` or ``unpaid``."""
+    return stripe.status in _RECOVERED
 
 
 def is_reactivation(previous: Mapping[str, Any]) -> bool:

@@ -26,11 +26,14 @@ def current_revision(database: Database) -> str | None:
         return _revision(session.connection())
 
 
-def ensure_current(database: Database) -> None:
-    """Migrate SQLite by itself; for any other database raise DatabaseError (exit 5)."""
+def ensure_current(database: Database) -> bool:
+    """Migrate SQLite by itself; for any other database raise DatabaseError (exit 5).
+
+    True: it was empty, which may be because its path is mistyped.
+    """
     found = current_revision(database)
     if found == HEAD:
-        return
+        return False
     if found is not None and found > HEAD:
         raise DatabaseError(
             f"the database is at revision {found}, newer than this aimeter knows ({HEAD})",
@@ -38,7 +41,7 @@ def ensure_current(database: Database) -> None:
         )
     if database.is_sqlite:
         upgrade(database)
-        return
+        return found is None
     state = f"at revision {found}" if found else "empty"
     raise DatabaseError(
         f"the database {database.safe_url} is not migrated (it is {state}, expected {HEAD})",

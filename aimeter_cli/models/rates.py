@@ -1,4 +1,4 @@
-"""``ai_rates``: dated conversion rates with their source."""
+"""``ai_rates``: dated conversion rates with their source; ``ai_held_rates``: those not used yet."""
 
 from __future__ import annotations
 
@@ -26,5 +26,25 @@ class RateRow(SQLModel, table=True):
     quote: str
     value: Decimal = Field(sa_type=ExactDecimal)
     source: str
+    effective_at: datetime = moment()
+    created_at: datetime = moment()
+
+
+class HeldRate(SQLModel, table=True):
+    """A rate that differs from ``previous``, the one in force at its time, by more than
+    ``rate_max_move``: not used until it is confirmed. ``previous`` is in the same direction."""
+
+    __tablename__ = "ai_held_rates"
+    __table_args__ = (
+        UniqueConstraint("base", "quote", "effective_at", name="uq_held_rate"),
+        CheckConstraint("base <> quote", name="held_rate_pair"),
+    )
+
+    id: int = primary_key()
+    base: str
+    quote: str
+    value: Decimal = Field(sa_type=ExactDecimal)
+    source: str
+    previous: Decimal = Field(sa_type=ExactDecimal)
     effective_at: datetime = moment()
     created_at: datetime = moment()

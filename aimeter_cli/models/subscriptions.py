@@ -20,8 +20,9 @@ class Subscription(SQLModel, table=True):
     ``plan_history`` has the plans that held before ``plan_id``, oldest first, each
     ``{"plan_id", "until"}``. From ``plan_changes_at`` on the plan is ``next_plan_id``.
     ``draft_invoice_id`` is Stripe's draft for what was used until ``draft_period_end``, as long as
-    it takes items. ``period_anchor`` is what anchored periods are counted from. ``is_live`` is
-    unique per billable: a subscription that is over keeps its row, not its place.
+    it takes items. Payments that failed until ``recovered_at`` are forgiven. ``period_anchor`` is
+    what anchored periods are counted from. ``is_live`` is unique per billable: a subscription that
+    is over keeps its row, not its place.
     """
 
     __tablename__ = "ai_subscriptions"
@@ -59,6 +60,7 @@ class Subscription(SQLModel, table=True):
     stripe_updated_at: datetime | None = moment(nullable=True)
     draft_invoice_id: str | None = None
     draft_period_end: datetime | None = moment(nullable=True)
+    recovered_at: datetime | None = moment(nullable=True)
     next_plan_id: int | None = reference("ai_plans.id", nullable=True)
     plan_changes_at: datetime | None = moment(nullable=True)
     plan_history: list[dict[str, Any]] = Field(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from aimeter_cli.db.upsert import insert_into
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
+
+_CHUNK = 500
 
 
 def find_billable(session: Session, ref: BillableRef, *, lock: bool = False) -> Billable | None:
@@ -22,6 +25,15 @@ def find_by_customer(session: Session, stripe_customer_id: str) -> Billable | No
     """The billable that this Stripe customer stands for."""
     statement = select(Billable).where(Billable.stripe_customer_id == stripe_customer_id)
     return session.exec(statement).first()
+
+
+def shared_emails(session: Session, emails: Collection[str]) -> set[str]:
+    """Those, in lower case, that several billables have, in whatever case."""
+    lower = func.lower(col(Billable.email))
+    statement = select(lower).group_by(lower).having(func.count() > 1)
+    wanted = sorted({email.lower() for email in emails})
+    chunks = [wanted[at : at + _CHUNK] for at in range(0, len(wanted), _CHUNK)]
+    return {e for chunk in chunks for e in session.exec(statement.where(lower.in_(chunk)))}
 
 
 def get_or_create_billable(session: Session, ref: BillableRef, now: datetime) -> Billable:

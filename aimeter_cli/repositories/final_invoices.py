@@ -37,6 +37,7 @@ _overages = table_of(Overage)
 _attempts = table_of(SyncAttempt)
 _subscriptions = table_of(Subscription)
 
+_UNSYNCED = text("ai_overages.status NOT IN ('carried', 'synced', 'waived')")  # as the index has it
 _DUE = text("ai_final_invoices.status IN ('sending', 'unknown')")
 
 
@@ -116,6 +117,26 @@ def give_up_on_items(
         _not_agreed(ended_at),
     )
     return _changed(session, chosen, now, values)
+
+
+def held_though_it_goes_on(
+    session: Session, reason: str, now: datetime, billable_id: int | None
+) -> list[int]:
+    """Overages held for that reason whose subscription is not over any more."""
+    over = select(_subscriptions.c.id).where(_is_over(now))
+    mine = true() if billable_id is None else _overages.c.billable_id == billable_id
+    held = and_(_UNSYNCED, _overages.c.status == "held", _overages.c.reason == reason)
+    query = select(_overages.c.id).where(held, mine, _overages.c.subscription_id.not_in(over))
+    return list(session.connection().execute(query).scalars())
+
+
+def take_back(session: Session, ids: Sequence[int], reason: str, now: datetime) -> None:
+    """They are where they were before they were held: on their item, or to be sent."""
+    held = and_(_overages.c.id.in_(ids), _overages.c.status == "held", _overages.c.reason == reason)
+    free = {"reason": None, "last_error": None}
+    on_item = {"status": "synced", "synced_at": now}
+    _changed(session, and_(held, _overages.c.item_id.is_not(None)), now, free | on_item)
+    _changed(session, held, now, free | {"status": "frozen"})
 
 
 def _changed(

@@ -42,12 +42,17 @@ _PRUNED = select(
 
 
 def waiting_ids(
-    session: Session, provider: str | None, model: str | None, billable_id: int | None
+    session: Session,
+    provider: str | None,
+    model: str | None,
+    billable_id: int | None,
+    state: str | None = None,
 ) -> list[int]:
     """Oldest first; None: any. Found by the index of what waits, and sorted here, lest the
     database walks all usages for the order."""
     query = select(_usages.c.id).where(text(WAITING))
-    for name, value in (("provider", provider), ("model", model), ("billable_id", billable_id)):
+    wanted = {"provider": provider, "model": model, "billable_id": billable_id, "state": state}
+    for name, value in wanted.items():
         if value is not None:
             query = query.where(_usages.c[name] == value)
     return sorted(session.connection().execute(query).scalars())

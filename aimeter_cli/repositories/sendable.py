@@ -211,18 +211,15 @@ def closing_items(
 ) -> list[tuple[int, int, str]]:
     """Idle items at Stripe whose period is over at ``now``: (id, version, Stripe's id).
 
-    Of one billable also those of a period that goes on, where an event says that they have closed.
+    Those of a period that goes on, too, where an event gave reason to look (``check_after`` NULL).
     """
-    due = items.c.period_end <= now
-    if billable_id is not None:
-        due |= items.c.check_after.is_(None)
     query = (
         select(items.c.id, items.c.version, items.c.stripe_item_id)
         .where(
             PENDING,
             _for_billable(billable_id),
-            due,
-            (items.c.check_after.is_(None)) | (items.c.check_after <= clock),
+            (items.c.check_after.is_(None))
+            | ((items.c.period_end <= now) & (items.c.check_after <= clock)),
         )
         .order_by(items.c.period_end)
         .limit(limit)

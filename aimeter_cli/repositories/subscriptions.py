@@ -70,6 +70,12 @@ def find_by_stripe_id(
     ).first()
 
 
+def lock_subscription(session: Session, subscription: Subscription) -> None:
+    """Hold its row until the transaction ends, and read it again. Before its items: handlers of
+    events take them in that order, too."""
+    session.refresh(subscription, with_for_update=True)
+
+
 def newest_of(session: Session, ref: BillableRef, now: datetime) -> Found | None:
     """The billable's live subscription, else its latest one."""
     return session.exec(
@@ -122,20 +128,22 @@ def subscriptions_at_stripe(session: Session, now: datetime) -> Sequence[Found]:
     return session.exec(statement.order_by(col(Subscription.id)), params={"now": now}).all()
 
 
-def overdue(session: Session, now: datetime) -> Sequence[Found]:
-    """Live ones whose end, grace or expiry has come, held until the transaction ends.
+def overdue(session: Session, now: datetime, *, after: int, limit: int) -> Sequence[Found]:
+    """Live ones whose end, grace or expiry has come, behind row ``after``; held until the
+    transaction ends.
 
     Rows that another process holds are left to it.
     """
     statement = _WITH_NAMES.where(
         col(Subscription.is_live),
+        col(Subscription.id) > after,
         or_(
             col(Subscription.ends_at) <= now,
             col(Subscription.grace_period_ends_at) <= now,
             col(Subscription.expired_at) <= now,
         ),
     ).order_by(col(Subscription.id))
-    locked = statement.with_for_update(skip_locked=True, of=Subscription)
+    locked = statement.limit(limit).with_for_update(skip_locked=True, of=Subscription)
     return session.exec(locked, params={"now": now}).all()
 
 

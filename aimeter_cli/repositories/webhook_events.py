@@ -18,6 +18,8 @@ from aimeter_cli.models.webhook_events import WebhookEvent
 _events = table_of(WebhookEvent)
 _c = _events.c
 
+OF_BOTH_MODES = _c.livemode.in_((False, True))
+"""Beside a condition on the event id, which alone has no index."""
 HANDLED = ("processed", "stale", "ignored")
 """Whose content has been seen: an event that waits or failed will still be handled itself."""
 
@@ -80,7 +82,8 @@ def stored_states(
 ) -> dict[tuple[bool, str], EventState]:
     """Where these events stand, by (livemode, event_id)."""
     columns = [_c[name] for name in EventState._fields]
-    statement = select(*columns).where(_c.event_id.in_(event_ids)).order_by(_c.id)
+    found = select(*columns).where(OF_BOTH_MODES, _c.event_id.in_(event_ids))
+    statement = found.order_by(_c.id)
     if lock:
         statement = statement.with_for_update(key_share=True)
     states = [EventState(*row) for row in session.connection().execute(statement)]
@@ -135,7 +138,7 @@ def find_event(session: Session, event_id: str) -> WebhookEvent | None:
     """The event of that id, the live one where both modes have one."""
     statement = (
         select_model(WebhookEvent)
-        .where(WebhookEvent.event_id == event_id)
+        .where(OF_BOTH_MODES, WebhookEvent.event_id == event_id)
         .order_by(col(WebhookEvent.livemode).desc())
         .limit(1)
     )

@@ -11,12 +11,15 @@ from sqlmodel import Session
 
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.installation import Installation
+from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.webhook_events import WebhookEvent
+from aimeter_cli.repositories.webhook_events import OF_BOTH_MODES
 
 _events, _installation = table_of(WebhookEvent), table_of(Installation)
 _c = _events.c
+_stripe_id = table_of(Subscription).c.stripe_subscription_id
 
-PRUNABLE = ("processed", "stale", "ignored", "quarantined")
+PRUNABLE = ("processed", "stale", "ignored", "failed", "quarantined")
 """Statuses of which the payload may go, unless the event waits for a subscription."""
 
 
@@ -33,6 +36,7 @@ _DUE = (
     select(*_TEXTS)
     .where(
         _c.status.in_(("received", "failed")),  # in the words of the index
+        _c.payload != "",
         or_(
             _c.status == "received",
             and_(_c.attempts < bindparam("most"), _c.handled_at <= bindparam("before")),
@@ -43,7 +47,11 @@ _DUE = (
 )
 _NEXT = (
     select(*_TEXTS)
-    .where(_c.status.in_(bindparam("statuses", expanding=True)), _c.id > bindparam("after"))
+    .where(
+        _c.status.in_(bindparam("statuses", expanding=True)),
+        _c.id > bindparam("after"),
+        _c.payload != "",
+    )
     .order_by(_c.id)
     .limit(bindparam("limit"))
 )
@@ -83,17 +91,30 @@ def events_waiting_for(session: Session, stripe_ids: Collection[str]) -> Sequenc
     return [StoredText(*row) for row in found]
 
 
+def known_that_are_waited_for(session: Session, limit: int) -> list[str]:
+    """Stripe ids of subscriptions that are here, and for which events wait all the same."""
+    query = (
+        select(_c.waits_for)
+        .where(_c.waits_for.is_not(None), _c.payload != literal_column("''"))
+        .where(_c.waits_for.in_(select(_stripe_id).where(_stripe_id.is_not(None))))
+        .distinct()
+        .limit(limit)
+    )
+    return [str(found) for found in session.connection().execute(query).scalars()]
+
+
 def events_by_status(
     session: Session, statuses: Collection[str], *, after: int, limit: int
 ) -> Sequence[StoredText]:
-    """Events of these statuses behind row ``after``, by row."""
+    """Events of these statuses behind row ``after``, by row, but for those that were pruned."""
     values = {"statuses": list(statuses), "after": after, "limit": limit}
     return [StoredText(*row) for row in session.connection().execute(_NEXT, values)]
 
 
 def events_by_id(session: Session, event_ids: Collection[str]) -> Sequence[StoredText]:
     """The events of these ids, of both modes."""
-    statement = select(*_TEXTS).where(_c.event_id.in_(event_ids)).order_by(_c.id)
+    found = select(*_TEXTS).where(OF_BOTH_MODES, _c.event_id.in_(event_ids))
+    statement = found.order_by(_c.id)
     return [StoredText(*row) for row in session.connection().execute(statement)]
 
 
@@ -115,6 +136,12 @@ def pulled_until(session: Session) -> datetime | None:
     statement = select(_installation.c.events_pulled_until)
     found: datetime | None = session.connection().execute(statement).scalar_one()
     return found
+
+
+def has_events_between(session: Session, first: datetime, last: datetime) -> bool:
+    """Whether an event of that time is stored, whichever way it came."""
+    is_one = _c.created.between(first, last) & (_c.status != "quarantined")
+    return session.connection().execute(select(_c.id).where(is_one).limit(1)).first() is not None
 
 
 def set_pulled_until(session: Session, moment: datetime) -> None:

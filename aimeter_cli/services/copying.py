@@ -20,6 +20,7 @@ from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.deliveries import forget_undelivered
 from aimeter_cli.repositories.installation import installation
+from aimeter_cli.services.subscriptions.stripe_ids import NOTHING_KNOWN
 from aimeter_cli.services.sync.settle import DELETED, UNPAID
 
 COPIED = "copied"
@@ -48,14 +49,16 @@ def mark_copy(database: Database, *, now: datetime, dry_run: bool = False) -> Co
         here = installation(session)
         here.install_id = uuid.uuid4().hex
         here.stripe_account = here.stripe_key_hash = None
-        here.stripe_livemode = here.restored_at = None
+        here.stripe_livemode = here.restored_at = here.events_pulled_until = None
         here.first_generation = 0
         here.paused_at, here.paused_reason = now, REASON
         session.add(here)
         session.flush()
         items = _close_items(session)
         forget_undelivered(session)
-        _forget(session, Subscription, "draft_invoice_id")
+        at_stripe = table_of(Subscription).c.stripe_subscription_id.is_not(None)
+        known = update(table_of(Subscription)).values(**NOTHING_KNOWN)
+        session.connection().execute(known.where(at_stripe))
         return Copied(
             here.install_id,
             _forget(session, Billable, "stripe_customer_id"),

@@ -2,8 +2,9 @@
 
 JSON and TOML: ``{"base": "usd", "date": "2026-11-01", "rates": {"eur": 0.85}}``, as services that
 publish rates answer, ``rates`` of many days keyed by date, or a flat ``{"usd_eur": 0.85}``; JSON
-also a list of ``{"base", "quote", "rate", "date"}``. CSV: columns ``base,quote,rate[,date]``, or
-the ECB's. A zip holds one CSV. Numbers are read as decimals, never as floats.
+also ``{"base", "quote", "rate", "date"}``, or a list of such. CSV: columns
+``base,quote,rate[,date]``, or the ECB's. A zip holds one CSV. Numbers are read as decimals, never
+as floats.
 """
 
 from __future__ import annotations
@@ -83,31 +84,42 @@ def _kind(content: bytes, name: str) -> str:
 
 
 def _json(content: bytes, reading: Reading) -> None:
+    text = content.decode("utf-8-sig")
     try:
         document = json.loads(
-            content.decode("utf-8-sig"),
+            text,
             parse_float=Decimal,
             parse_constant=_refuse,
             object_pairs_hook=_once,
         )
     except json.JSONDecodeError as error:
         raise InvalidInput(f":{error.lineno}: not JSON: {error.msg}") from None
-    if not isinstance(document, list):
-        return _document(document, reading)
-    for number, entry in enumerate(document):
-        place = f": [{number}]"
-        if not isinstance(entry, Mapping) or not {"base", "quote", "rate"} <= entry.keys():
-            raise InvalidInput(f"{place}: expected an object of base, quote, rate and date")
-        since = reading.since(entry.get("date"), f"{place}.date")
-        reading.add(entry["base"], entry["quote"], entry["rate"], since, place)
-    return None
+    except ValueError:  # of thousands of digits
+        raise InvalidInput(": holds a number that is too long") from None
+    if isinstance(document, list):
+        for number, entry in enumerate(document):
+            _entry(entry, reading, f": [{number}]")
+    elif isinstance(document, Mapping) and "rate" in document:
+        _entry(document, reading, ": rate")
+    else:
+        _document(document, reading)
+
+
+def _entry(entry: Any, reading: Reading, place: str) -> None:
+    if not isinstance(entry, Mapping) or not {"base", "quote", "rate"} <= entry.keys():
+        raise InvalidInput(f"{place}: expected an object of base, quote, rate and date")
+    since = reading.since(entry.get("date"), f"{place}.date")
+    reading.add(entry["base"], entry["quote"], entry["rate"], since, place)
 
 
 def _toml(content: bytes, reading: Reading) -> None:
+    text = content.decode("utf-8-sig")
     try:
-        document = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
+        document = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f": not TOML: {error}") from None
+    except ValueError:
+        raise InvalidInput(": holds a number that is too long") from None
     _document(document, reading)
 
 

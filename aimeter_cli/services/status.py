@@ -17,8 +17,9 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.installation import Installation
-from aimeter_cli.models.items import InvoiceItem
+from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.repositories import overages as repo
+from aimeter_cli.repositories.inbox_state import unhandled
 from aimeter_cli.repositories.installation import installation
 from aimeter_cli.services.jobs import SYNC, commands, last_run
 from aimeter_cli.services.overages.stranded import stranded_items
@@ -59,7 +60,10 @@ class Unsynced:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counts are of overages. ``problems``: why ``is_ok`` is not so."""
+    """Counts are of overages, but for these. ``backing_off``: requests to Stripe that wait for
+    their next try; ``unanswered_since``: when the oldest of them was first sent.
+    ``webhooks_due``: stored events without an effect yet, or whose handling failed.
+    ``problems``: why ``is_ok`` is not so."""
 
     problems: list[str]
     is_paused: bool
@@ -69,7 +73,10 @@ class Status:
     held: int
     unknown: int
     stranded: int
+    backing_off: int
     next_retry_at: datetime | None
+    unanswered_since: datetime | None
+    webhooks_due: int
     jobs: list[JobStatus]
     unsynced: list[Unsynced]
     blocked_reasons: list[Blocked]
@@ -86,7 +93,8 @@ class Status:
 def status(
     database: Database, settings: Settings, *, now: datetime, max_age: timedelta | None = None
 ) -> Status:
-    """Not ok: a paused sync, and one whose last success is older than ``max_age``, where given.
+    """Not ok: a paused sync, and, where ``max_age`` is given, one whose last success is older, or
+    a request to Stripe that has had no clear answer for longer.
 
     ``now`` is business time; ages of runs are by the database's clock.
     """
@@ -97,8 +105,10 @@ def status(
         waiting = repo.unsynced(session)
         stranded = stranded_items(session, settings, now)
         items = [item for each in stranded for item in each.items]
+        retries = _retries(session)
+        age = database_now(session) - retries.since if retries.since is not None else timedelta()
         return Status(
-            problems=_problems(here, jobs[0], max_age),
+            problems=_problems(here, jobs[0], age, max_age),
             is_paused=here.paused_at is not None,
             paused_at=here.paused_at,
             paused_reason=here.paused_reason,
@@ -106,7 +116,10 @@ def status(
             held=_count(waiting, "held"),
             unknown=_count(waiting, "unknown"),
             stranded=repo.count_on_items(session, items),
-            next_retry_at=_next_retry(session),
+            backing_off=retries.count,
+            next_retry_at=retries.next_at,
+            unanswered_since=retries.since,
+            webhooks_due=sum(unhandled(session).values()),
             jobs=jobs,
             unsynced=_by_currency(waiting),
             blocked_reasons=blocked(session),
@@ -136,7 +149,9 @@ def job_status(session: Session, command: str, max_age: timedelta | None = None)
     )
 
 
-def _problems(here: Installation, sync: JobStatus, max_age: timedelta | None) -> list[str]:
+def _problems(
+    here: Installation, sync: JobStatus, unanswered: timedelta, max_age: timedelta | None
+) -> list[str]:
     told = []
     if here.paused_at is not None:
         reason = here.paused_reason or "no reason given"
@@ -146,6 +161,12 @@ def _problems(here: Installation, sync: JobStatus, max_age: timedelta | None) ->
     elif sync.is_overdue:
         age = timedelta(seconds=sync.age_seconds or 0)
         told.append(f"{SYNC} last succeeded {age} ago, which is more than {max_age}")
+    if max_age is not None and unanswered > max_age:
+        seconds = timedelta(seconds=int(unanswered.total_seconds()))
+        told.append(
+            f"Stripe has given no clear answer to a request for {seconds}, which is more than "
+            f"{max_age}"
+        )
     return told
 
 
@@ -168,11 +189,33 @@ def _by_currency(waiting: Sequence[repo.Unsynced]) -> list[Unsynced]:
     ]
 
 
-def _next_retry(session: Session) -> datetime | None:
-    """When the first of the requests that wait for their back-off is made again."""
-    times = []
-    for table in (table_of(InvoiceItem), table_of(FinalInvoice)):
+@dataclass(frozen=True, slots=True)
+class _Retries:
+    count: int
+    next_at: datetime | None
+    since: datetime | None
+
+
+def _retries(session: Session) -> _Retries:
+    """Requests that wait for their back-off, and when the oldest was first sent under its key."""
+    counts, nexts, firsts = [], [], []
+    attempt = table_of(SyncAttempt).c
+    for table, owner in (
+        (table_of(InvoiceItem), attempt.item_id),
+        (table_of(FinalInvoice), attempt.final_invoice_id),
+    ):
         due = text("status IN ('sending', 'unknown')")  # as the partial indexes say it
-        query = select(func.min(table.c.not_before)).where(due, table.c.status == "unknown")
-        times.append(session.connection().execute(query).scalar())
+        sent = select(func.max(attempt.first_sent_at)).where(owner == table.c.id)
+        newest = sent.correlate(table).scalar_subquery()
+        query = select(func.count(), func.min(table.c.not_before), func.min(newest))
+        count, next_at, first = (
+            session.connection().execute(query.where(due, table.c.status == "unknown")).one()
+        )
+        counts.append(count)
+        nexts.append(next_at)
+        firsts.append(first)
+    return _Retries(sum(counts), _earliest(nexts), _earliest(firsts))
+
+
+def _earliest(times: Sequence[datetime | None]) -> datetime | None:
     return min((time for time in times if time is not None), default=None)

@@ -146,8 +146,8 @@ class Settings:
         example='"7d"',
     )  # fmt: skip
     rate_max_move: Decimal = _setting(
-        Decimal(20), parse.percent, "Percentage by which a rate may differ from the last one; rates "
-        "update holds what moves more until it is confirmed. 0: none is held",
+        Decimal(20), parse.percent, "Percentage by which a rate may differ from the last one; "
+        "rates update holds what moves more until it is confirmed. 0: none is held",
         example="20",
     )  # fmt: skip
     currency_rates: Mapping[str, Decimal] = _setting(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from sqlmodel import Session
 
 from aimeter_cli.billing.base import Reply
 from aimeter_cli.billing.directory import DirectoryDriver, Object
@@ -13,6 +15,9 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.sync import Answer
 from aimeter_cli.errors import ConfigurationError, NotFound
+from aimeter_cli.models.billables import Billable
+from aimeter_cli.models.plans import Plan
+from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import subscriptions as repository
 
 IN_ARREARS = ("past_due", "unpaid")
@@ -63,26 +68,39 @@ def watched_subscriptions(
     Raises NotFound for a billable whose subscription has no Stripe id.
     """
     with database.read() as session:
-        found: list[repository.Found] = []
-        for ref in dict.fromkeys(billables):
-            newest = repository.newest_of(session, ref, now)
-            if newest is None or newest[0].stripe_subscription_id is None:
-                raise NotFound(
-                    f"{ref} has no subscription with a Stripe id",
-                    hint=f"aimeter subscriptions sync-stripe-ids {ref}",
-                )
-            found.append(newest)
-        if not billables:
+        if billables:
+            found = [_newest_of(session, ref, now) for ref in dict.fromkeys(billables)]
+        else:
             found = list(repository.subscriptions_at_stripe(session, now))
-        return [
-            Watched(
-                billable.ref, billable.stripe_customer_id, billable.currency or plan.currency,
-                billable.currency is not None,
-                row.id, row.stripe_subscription_id or "", row.updated_at,
-                tuple(filter(None, (row.grace_invoice_id, *row.unpaid_invoices))),
-            )
-            for row, billable, plan in found
-        ]  # fmt: skip
+        return [_watched(*each) for each in found]
+
+
+def watched_by_ids(
+    database: Database, stripe_subscription_ids: Iterable[str], *, now: datetime
+) -> list[Watched]:
+    """Those of them that we know."""
+    with database.read() as session:
+        rows = [repository.find_by_stripe_id(session, each) for each in stripe_subscription_ids]
+        found = [repository.find_by_id(session, row[0].id, now) for row in rows if row is not None]
+        return [_watched(*each) for each in found if each is not None]
+
+
+def _newest_of(session: Session, ref: BillableRef, now: datetime) -> repository.Found:
+    newest = repository.newest_of(session, ref, now)
+    if newest is None or newest[0].stripe_subscription_id is None:
+        raise NotFound(
+            f"{ref} has no subscription with a Stripe id",
+            hint=f"aimeter subscriptions sync-stripe-ids {ref}",
+        )
+    return newest
+
+
+def _watched(row: Subscription, billable: Billable, plan: Plan) -> Watched:
+    return Watched(
+        billable.ref, billable.stripe_customer_id, billable.currency or plan.currency,
+        billable.currency is not None, row.id, row.stripe_subscription_id or "", row.updated_at,
+        tuple(filter(None, (row.grace_invoice_id, *row.unpaid_invoices))),
+    )  # fmt: skip
 
 
 def read_current(driver: DirectoryDriver, watched: Watched, at: datetime) -> Current:

@@ -1,7 +1,8 @@
 """Handlers of ``customer.updated`` and ``customer.deleted``: a billable follows its customer.
 
 E-mail and name are those that Stripe told last; what Stripe does not tell stays. A currency is
-taken over where none is set. Whoever has been anonymised here is not named again.
+taken over where none is set. Whoever has been anonymised here is not named again. Whose customer
+one is, is never read off its metadata alone: a second one may bear the same.
 """
 
 from __future__ import annotations
@@ -17,10 +18,8 @@ from aimeter_cli.domain.stripe_events import StripeEvent
 from aimeter_cli.domain.stripe_ids import named_billable
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
-from aimeter_cli.repositories.items import item_by_id
+from aimeter_cli.repositories.items import set_item
 from aimeter_cli.repositories.pending import IN_FLIGHT, pending_items
-from aimeter_cli.services.sync.events import tell_failed
-from aimeter_cli.services.sync.settle import DELETED, hold_deleted
 from aimeter_cli.webhooks.handling import Handling, Row, reread
 from aimeter_cli.webhooks.results import Outcome, differences
 
@@ -42,17 +41,15 @@ _CHANGE = update(_billables).where(_billables.c.id == bindparam("row_id"))
 
 
 def updated(handling: Handling) -> Outcome:
-    """E-mail, name and currency follow; its metadata may say which billable it is."""
-    later = _later(handling)
-    if any(event is not None and event.type == _DELETED for event in later):
-        return Outcome("stale", "the customer has been deleted")
+    """E-mail, name and currency follow; of whom else its metadata speaks is reported."""
     row = _of_customer(handling)
     named = _named(handling)
+    later = _later(handling)  # under the lock: what is handled at the same time has ended
+    if any(event is not None and event.type == _DELETED for event in later):
+        return Outcome("stale", "the customer has been deleted")
     if row is None:
-        row = _adopt(handling, named)
-        if row is None:
-            return Outcome("ignored") if handling.notices else _NOT_OURS
-    elif named is not None and named["id"] != row["id"]:
+        return _tell_named(handling, named)
+    if named is not None and named["id"] != row["id"]:
         handling.notices.append(
             f"its metadata names {_ref(named)}, but it is the customer of {_ref(row)}: that is kept"
         )
@@ -63,44 +60,39 @@ def updated(handling: Handling) -> Outcome:
 
 
 def deleted(handling: Handling) -> Outcome:
-    """The id is no more good, and what was pending for it is gone: both wait for an operator.
+    """The id is no more good: that waits for an operator. What was pending for it is read.
 
-    Overages that are not sent are reported as ``no_customer`` from now on; those on a pending item
-    are held as they are when a person deletes the item.
+    Overages that are not sent are reported as ``no_customer`` from now on. An item may be on an
+    invoice already: the sync closes it then; else it is held as when a person deletes it.
     """
     row = _of_customer(handling)
     if row is None:
         return _NOT_OURS
     row = _follow(handling, row, _later(handling))
-    under_way = _hold_pending(handling, row)
+    pending = _read_soon(handling, row)
     _change(handling, row, {"stripe_customer_id": None})
     handling.notices.append(
         f"Stripe's customer of {_ref(row)} was deleted: aimeter subscriptions set-stripe-ids "
         f"{_ref(row)} --customer cus_…"
     )
-    if under_way:
+    if "in_flight" in pending:
         handling.notices.append("a request for an invoice item is under way: the next sync settles")
-    return Outcome("processed")
+    return Outcome("processed", follow_up=_ref(row) if "idle" in pending else None)
 
 
-def _hold_pending(handling: Handling, row: Row) -> bool:
-    """Hold what is pending at Stripe. Whether something is under way, and finds out for itself."""
-    under_way = False
+def _read_soon(handling: Handling, row: Row) -> set[str]:
+    """Have the sync read what is pending at Stripe. Which of ``idle`` and ``in_flight`` there is:
+    what is in flight finds out for itself."""
+    found = set()
     for pending in pending_items(handling.session, row["id"]):
         if pending.stripe_customer_id not in (None, row["stripe_customer_id"]):
             continue
         if pending.status in IN_FLIGHT:
-            under_way = True
+            found.add("in_flight")
         elif pending.status == "idle":
-            before = item_by_id(handling.session, pending.id)
-            hold_deleted(handling.session, before, handling.now)
-            tell_failed(handling.session, row["id"], (), DELETED, now=handling.now)
-            after = item_by_id(handling.session, pending.id)
-            names = ("id", "status", "reason")
-            handling.changes += differences(
-                "ai_invoice_items", {n: before[n] for n in names}, {n: after[n] for n in names}
-            )
-    return under_way
+            set_item(handling.session, pending.id, check_after=None)
+            found.add("idle")
+    return found
 
 
 def _follow(handling: Handling, row: Row, later: list[StripeEvent | None]) -> Row:
@@ -133,24 +125,20 @@ def _currency(handling: Handling, row: Row) -> dict[str, str]:
     return {"currency": told}
 
 
-def _adopt(handling: Handling, named: Row | None) -> Row | None:
-    """Make it the customer of the billable that its metadata names, if that one has none."""
+def _tell_named(handling: Handling, named: Row | None) -> Outcome:
+    """It is the customer of nobody here. Whom its metadata names is for a look-up, which asks
+    Stripe whether another customer bears the same."""
     if named is None or named["anonymized_at"] is not None:
-        return None
-    customer = handling.event.object_id
-    if named["stripe_customer_id"] is not None:
+        return _NOT_OURS
+    if named["stripe_customer_id"] is None:
+        told = f"aimeter subscriptions sync-stripe-ids {_ref(named)}"
+        handling.notices.append(f"its metadata names {_ref(named)}: {told} looks it up")
+    else:
         handling.notices.append(
             f"its metadata names {_ref(named)}, whose customer is "
             f"{named['stripe_customer_id']}: that is kept"
         )
-        return None
-    if not handling.settings.auto_sync_stripe_ids:
-        handling.notices.append(
-            f"its metadata names {_ref(named)}: aimeter subscriptions set-stripe-ids "
-            f"{_ref(named)} --customer {customer}"
-        )
-        return None
-    return _change(handling, named, {"stripe_customer_id": customer})
+    return Outcome("ignored")
 
 
 def _of_customer(handling: Handling) -> Row | None:

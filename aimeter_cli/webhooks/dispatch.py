@@ -38,9 +38,11 @@ def settled_result(arrival: Arrival, standing: Standing, *, force: bool) -> Even
     """
     event, source = arrival.event, arrival.incoming.source
     if standing.status == "ignored" and event.type not in HANDLERS:
-        return EventResult(source, event.id, event.type, "ignored", error=standing.error)
+        return EventResult(
+            source, event.id, event.type, "ignored", error=standing.error, is_known=True
+        )
     if standing.status in _DONE and not force:
-        return EventResult(source, event.id, event.type, "duplicate")
+        return EventResult(source, event.id, event.type, "duplicate", is_known=True)
     return None
 
 
@@ -73,7 +75,8 @@ class Dispatcher:
         except _PAYLOAD_FAULTS as error:
             outcome = Outcome("failed", f"its payload has an unknown shape: {_place(error)}")
         else:
-            return self._result(arrival, outcome, changes), after
+            result = self._result(arrival, outcome, changes)
+            return replace(result, is_known=after is standing), after
         return self._result(arrival, outcome, ()), self._mark(standing, outcome)
 
     def _run(self, event: StripeEvent, standing: Standing) -> tuple[Outcome, tuple[Change, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aimeter_cli.domain.events import EventName
@@ -27,6 +28,13 @@ def grace_columns(grace: Grace) -> dict[str, Any]:
             invoice: iso(end) for invoice, end in grace.ends.items() if invoice != grace.invoice
         },
     }
+
+
+def forgive(handling: Handling, row: Row, at: datetime) -> Row:
+    """It was seen in good standing ``at`` then: a failure of before that is told later starts no
+    grace."""
+    known = row["recovered_at"]
+    return row if known is not None and known >= at else handling.change(row, {"recovered_at": at})
 
 
 def store_grace(handling: Handling, row: Row, after: Grace) -> Row:

@@ -44,7 +44,9 @@ class Handler:
         self._wake.set()
 
     def close(self) -> None:
-        """Handle what is stored, for some seconds at the most, then end; the rest waits."""
+        """Handle what is stored, for some seconds at the most, then end; the rest waits, and so
+        does what follows an event: the next sync does it."""
+        self._intake.stop.stop()
         self._end = time.monotonic() + _LAST_SECONDS
         self._wake.set()
         self._thread.join()
@@ -69,6 +71,7 @@ class Handler:
 
     def _work_off(self) -> None:
         before: set[int] = set()
+        self._tell(self._intake.take_up_known())
         while self._end is None or time.monotonic() < self._end:
             with self._app.database.read() as session:
                 due = due_events(

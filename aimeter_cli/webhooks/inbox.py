@@ -84,8 +84,9 @@ def rehearse(
     is not asked.
     """
     results: list[EventResult] = []
+    everything = list(chunks)  # read before others have to wait
     with database.write(dry_run=True) as session:
-        for arrived in chunks:
+        for arrived in everything:
             stored = store(session, arrived, now)
             dispatcher = Dispatcher(session, settings, now, Asked(None, now))
             handled = handle(session, dispatcher, stored.events, force=force)

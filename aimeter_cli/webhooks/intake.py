@@ -12,11 +12,14 @@ from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.billing.directory import DirectoryDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import ConfigurationError
+from aimeter_cli.repositories.webhook_queue import known_that_are_waited_for
 from aimeter_cli.settings.table import Settings
+from aimeter_cli.signals import StopFlag
 from aimeter_cli.webhooks.follow_up import follow_up
 from aimeter_cli.webhooks.inbox import rehearse, take_in
 from aimeter_cli.webhooks.results import EventResult
 from aimeter_cli.webhooks.storing import Arrival, Rubbish
+from aimeter_cli.webhooks.waiting import take_up
 
 CHUNK = 200
 """Events that are taken in together."""
@@ -43,10 +46,14 @@ class Taken:
 
 
 class Intake:
-    """The inbox behind a door. Threads may share it."""
+    """The inbox behind a door. Threads may share it.
 
-    def __init__(self, app: Assembly) -> None:
+    Once ``stop`` is set, what follows an event is left to the next sync.
+    """
+
+    def __init__(self, app: Assembly, stop: StopFlag | None = None) -> None:
         self._app = app
+        self.stop = stop or StopFlag()
 
     @cached_property
     def directory(self) -> DirectoryDriver | None:
@@ -66,7 +73,23 @@ class Intake:
         results = take_in(
             app.database, app.settings, arrived, now=now, force=force, directory=self.directory
         )
-        notices = follow_up(app.database, app.settings, lambda: app.driver, results, now=now)
+        notices = follow_up(
+            app.database, app.settings, lambda: app.driver, results, now=now, stop=self.stop
+        )
+        return Taken(results, notices)
+
+    def take_up_known(self) -> Taken:
+        """Handle what still waits for subscriptions that are known by now: the process that made
+        one known may have died, or not have seen the event yet."""
+        app, now = self._app, self._app.now()
+        with app.database.read() as session:
+            known = known_that_are_waited_for(session, CHUNK)
+        if not known:
+            return Taken(())
+        results = take_up(app.database, app.settings, known, now=now, directory=self.directory)
+        notices = follow_up(
+            app.database, app.settings, lambda: app.driver, results, now=now, stop=self.stop
+        )
         return Taken(results, notices)
 
     def rehearse(

@@ -109,6 +109,8 @@ def _why_no_grace(handling: Handling, row: Row, past: Sequence[PastEvent]) -> st
     if any(event.type in SETTLED for event in past):
         return "the invoice has been settled"
     since = handling.event.created
+    if row["recovered_at"] is not None and row["recovered_at"] >= since:
+        return "the subscription has recovered since"
     for stored in handling.history(row["stripe_subscription_id"], since=since):
         later = reread(stored)
         if later is not None and is_recovery(later.object, later.previous):

@@ -41,7 +41,7 @@ def prune(
 ) -> PayloadPrune:
     """Empty them, a batch in a transaction, as a job; a signal ends it after a batch.
 
-    What waits to be handled, failed, or waits for a subscription stays.
+    What waits to be handled, or for a subscription, stays.
     """
     pruned = 0
     with running(database, COMMAND) as job:

@@ -15,9 +15,13 @@ from aimeter_cli.billing.directory import DirectoryDriver
 from aimeter_cli.domain.sync import Answer
 from aimeter_cli.errors import AimeterError, ConfigurationError
 from aimeter_cli.repositories.installation import installation
-from aimeter_cli.repositories.webhook_queue import pulled_until, set_pulled_until
+from aimeter_cli.repositories.webhook_queue import (
+    has_events_between,
+    pulled_until,
+    set_pulled_until,
+)
 from aimeter_cli.services.jobs import Job, running
-from aimeter_cli.services.sync.account import check_mode
+from aimeter_cli.services.sync.account import check_mode, refuse_another
 from aimeter_cli.signals import StopFlag
 from aimeter_cli.webhooks.intake import CHUNK, Assembly, Intake, Taken
 from aimeter_cli.webhooks.reading import Incoming
@@ -37,8 +41,8 @@ OVERLAP = timedelta(hours=2)
 @dataclass(slots=True)
 class Pull:
     """One pull. ``since``: further back, or less, than the cursor; ``undelivered``: only events
-    that some endpoint of the account has not taken. Only a pull that leaves nothing out moves the
-    cursor."""
+    that some endpoint of the account has not taken. Only a pull that leaves nothing out since the
+    cursor, or without one of all that Stripe lists, moves it."""
 
     app: Assembly
     since: datetime | None = None
@@ -48,12 +52,14 @@ class Pull:
     found: Found = lambda _: None
     gap: str | None = None
     """What can never be pulled, once it is known."""
+    is_gap_covered: bool = False
+    """Whether events of that time came through another door."""
 
     def run(self) -> Iterator[Taken]:
         """What became of the events, oldest first, as a job.
 
-        Raises ConfigurationError without a key, or for one of another mode; AimeterError if Stripe
-        cannot be read, after what could be read has been handled.
+        Raises ConfigurationError without a key, or for one of another mode or account; AimeterError
+        if Stripe cannot be read, after what could be read has been handled.
         """
         driver = self._driver()
         with running(self.app.database, COMMAND, dry_run=self.dry_run) as job:
@@ -73,10 +79,13 @@ class Pull:
         return driver
 
     def _run(self, driver: DirectoryDriver, job: Job) -> Iterator[Taken]:
-        began = self.app.now()
+        began = self._now(driver)
         with self.app.database.read() as session:
             cursor = pulled_until(session)
-        start = self._start(cursor, began)
+        resume = _resume(cursor, began)
+        start = max(self.since or resume, began - KEPT)
+        is_whole = start <= resume and not self.undelivered
+        self._tell_gap(cursor if is_whole else None, began - KEPT)
         counts: dict[str, int] = {}
         with Spool() as spool:
             fault = self._list(driver, start, spool)
@@ -90,24 +99,35 @@ class Pull:
                 yield taken
         if fault is not None:
             raise fault
-        reaches = self.since is None or cursor is None or self.since <= cursor
-        is_whole = reaches and not self.undelivered
         if is_whole and not self.dry_run and not self.stop.is_set():
             with self.app.database.write() as session:
                 set_pulled_until(session, began)
 
-    def _start(self, cursor: datetime | None, now: datetime) -> datetime:
-        """From when on events are listed; a gap that cannot be listed any more is told."""
-        oldest = now - KEPT
-        wanted = self.since or (cursor - OVERLAP if cursor is not None else oldest)
-        missed = self.since is None and cursor is not None and cursor < oldest
-        if missed or wanted < oldest - OVERLAP:
-            lost = cursor if missed and cursor is not None else wanted
-            self.gap = (
-                f"Stripe lists events of 30 days only: those from {lost:%Y-%m-%d %H:%M} to "
-                f"{oldest:%Y-%m-%d %H:%M} UTC are missing"
-            )
-        return max(wanted, oldest)
+    def _now(self, driver: DirectoryDriver) -> datetime:
+        """Our time, but never later than Stripe's: what is still to come must not be passed over.
+
+        Raises ConfigurationError for a key of another account than that of the rows.
+        """
+        account = driver.account()
+        with self.app.database.read() as session:
+            refuse_another(installation(session), account)
+        now = self.app.now()
+        return min(now, account.told_at or now)
+
+    def _tell_gap(self, cursor: datetime | None, oldest: datetime) -> None:
+        """What lies before the oldest event that Stripe lists, and was to be read."""
+        if cursor is not None and cursor < oldest:
+            missed = cursor
+        elif self.since is not None and self.since < oldest - OVERLAP:
+            missed = self.since
+        else:
+            return
+        with self.app.database.read() as session:
+            self.is_gap_covered = has_events_between(session, missed, oldest)
+        self.gap = (
+            f"Stripe lists events of 30 days only: those from {missed:%Y-%m-%d %H:%M} to "
+            f"{oldest:%Y-%m-%d %H:%M} UTC are missing"
+        )
 
     def _list(self, driver: DirectoryDriver, start: datetime, spool: Spool) -> AimeterError | None:
         """Put every event of the list into the spool; what kept it from being read, if anything."""
@@ -124,7 +144,7 @@ class Pull:
         return None
 
     def _take(self, spool: Spool) -> Iterator[Taken]:
-        intake = Intake(self.app)
+        intake = Intake(self.app, self.stop)
         if self.dry_run:
             yield Taken(intake.rehearse(_chunks(spool)))
             return
@@ -132,6 +152,13 @@ class Pull:
             if self.stop.is_set():
                 return
             yield intake.take(chunk)
+        yield intake.take_up_known()
+
+
+def _resume(cursor: datetime | None, now: datetime) -> datetime:
+    """Where a pull must begin at the latest, to leave nothing out that Stripe lists."""
+    oldest = now - KEPT
+    return max(cursor - OVERLAP, oldest) if cursor is not None else oldest
 
 
 def _chunks(spool: Spool) -> Iterator[Sequence[Arrival | Rubbish]]:

@@ -22,18 +22,21 @@ from aimeter_cli.domain.currency import MINOR_UNITS
 from aimeter_cli.domain.grace import after_failure, after_recovery, after_settlement
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.stripe_events import StripeEvent
-from aimeter_cli.domain.stripe_ids import is_active
-from aimeter_cli.domain.stripe_payloads import StripeSubscription, read_subscription
+from aimeter_cli.domain.stripe_payloads import (
+    StripeSubscription,
+    is_in_good_standing,
+    read_subscription,
+)
 from aimeter_cli.domain.subscription import PlanChange, plan_at
 from aimeter_cli.errors import AimeterError, Conflict
 from aimeter_cli.services.billables import update_billable
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.webhooks.asking import Asked
 from aimeter_cli.webhooks.current import IN_ARREARS, Current, Watched, read_current
-from aimeter_cli.webhooks.grace_rows import grace_of, store_grace
+from aimeter_cli.webhooks.grace_rows import forgive, grace_of, store_grace
 from aimeter_cli.webhooks.handling import Handling, PriceBook, Row
 from aimeter_cli.webhooks.invoices import has_ended
-from aimeter_cli.webhooks.subscriptions import take_current
+from aimeter_cli.webhooks.subscriptions import CLOCK_SKEW, take_current
 
 _PLAN = (*PlanChange._fields,)
 _SETTLED = ("paid", "void")
@@ -162,7 +165,8 @@ def _follow_grace(
     settled = [id_ for id_, body in current.invoices.items() if body.get("status") in _SETTLED]
     if settled:
         after = after_settlement(after, settled, at, days)
-    if is_active(stripe) and stripe.status not in IN_ARREARS:
+    if is_in_good_standing(stripe):
+        row = forgive(handling, row, current.at - CLOCK_SKEW)
         after = after_recovery(after, {}, at, days)
     elif stripe.status in IN_ARREARS:
         for invoice, body in current.invoices.items():

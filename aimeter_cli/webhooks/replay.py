@@ -21,7 +21,7 @@ from aimeter_cli.webhooks.intake import CHUNK, Intake, Taken
 from aimeter_cli.webhooks.reading import STDIN, Incoming, find_files
 from aimeter_cli.webhooks.spool import Spool
 from aimeter_cli.webhooks.storing import Arrival, Rubbish, arrive
-from aimeter_cli.webhooks.unwrapping import events_in
+from aimeter_cli.webhooks.unwrapping import events_in, is_event, is_like_event
 
 _LATEST = 2**62
 
@@ -49,25 +49,27 @@ def replay(
     dry_run: bool = False,
     force: bool = False,
     found: Found = lambda _: None,
+    left_out: Found = lambda _: None,
 ) -> Iterator[Taken]:
     """Replay files, folders and ``-``; yields what became of their events, file by file.
 
     Within a file the oldest event comes first. With ``dry_run`` nothing is stored. What is no event
-    is taken in whatever is ``wanted``. Raises InvalidInput, before anything is done, for a source
-    that does not exist or is no file.
+    is taken in whatever is ``wanted``; but of a log with events in it, the lines that hold none are
+    ``left_out``. Raises InvalidInput, before anything is done, for a source that does not exist or
+    is no file.
     """
-    chunks = _chunks(find_files(sources), wanted or Wanted(), found)
+    chunks = _chunks(find_files(sources), wanted or Wanted(), found, left_out)
     if dry_run:
         return iter([Taken(intake.rehearse(chunks, force=force))])
     return (intake.take(chunk, force=force) for chunk in chunks)
 
 
 def _chunks(
-    files: Iterable[str | Path], wanted: Wanted, found: Found
+    files: Iterable[str | Path], wanted: Wanted, found: Found, left_out: Found
 ) -> Iterator[Sequence[Arrival | Rubbish]]:
     chunk: list[Arrival | Rubbish] = []
     for file in files:
-        for piece in _pieces(file, found):
+        for piece in _pieces(file, found, left_out):
             arrived = arrive(piece)
             if isinstance(arrived, Arrival) and arrived.event not in wanted:
                 continue
@@ -79,16 +81,25 @@ def _chunks(
         yield chunk
 
 
-def _pieces(file: str | Path, found: Found) -> Iterator[Incoming]:
+def _pieces(file: str | Path, found: Found, left_out: Found) -> Iterator[Incoming]:
     """What a file holds, the oldest event first. Raises InvalidInput if it cannot be read."""
-    with Spool() as spool:
+    with Spool() as spool, Spool() as others:
+        is_log = has_events = False
         try:
             with _opened(file) as text:
                 for piece, value in scanning.values(text):
+                    is_log = is_log or (value is None and not piece.startswith("{"))
                     for event, parsed in events_in(piece, value):
-                        spool.add(event, _created(parsed))
+                        has_events = has_events or is_event(parsed)
+                        is_meant = is_event(parsed) or (parsed is None and is_like_event(event))
+                        (spool if is_meant else others).add(event, _created(parsed))
         except OSError as error:
             raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+        if is_log and has_events:
+            left_out(len(others))
+        else:
+            for event in others.in_order():
+                spool.add(event, 0)
         found(len(spool))
         for event in spool.in_order():
             yield Incoming(str(file), event)

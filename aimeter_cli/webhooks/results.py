@@ -13,7 +13,7 @@ ResultStatus = Literal["processed", "duplicate", "ignored", "stale", "failed", "
 OutcomeStatus = Literal["processed", "ignored", "stale", "failed"]
 BAD: tuple[ResultStatus, ...] = ("failed", "quarantined")
 
-_BOOKKEEPING = ("updated_at", "stripe_updated_at")
+_BOOKKEEPING = ("updated_at", "stripe_updated_at", "recovered_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class EventResult:
     """One event of one source. ``error`` never holds any of the payload.
 
     ``follow_up``: the billable whose sync must follow the commit (:mod:`.follow_up`).
+    ``is_known``: it came before, and nothing has become of it now that had not then.
     """
 
     file: str
@@ -55,6 +56,7 @@ class EventResult:
     changes: tuple[Change, ...] = ()
     error: str | None = None
     follow_up: str | None = None
+    is_known: bool = False
 
     @property
     def is_bad(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import Conflict, NotFound
@@ -34,7 +35,12 @@ def retry(
         chunks = _of(database, statuses)
     if dry_run:
         return iter([Taken(intake.rehearse(list(chunks)))])
-    return (intake.take(chunk) for chunk in chunks)
+    taken = (intake.take(chunk) for chunk in chunks)
+    return taken if event_ids else chain(taken, _known(intake))
+
+
+def _known(intake: Intake) -> Iterator[Taken]:
+    yield intake.take_up_known()
 
 
 def arrivals(texts: Sequence[StoredText]) -> list[Arrival | Rubbish]:
@@ -66,5 +72,4 @@ def _of(database: Database, statuses: Collection[str]) -> Iterator[Sequence[Arri
         if not found:
             return
         last = found[-1].id
-        if kept := [each for each in found if each.payload]:
-            yield arrivals(kept)
+        yield arrivals(found)

@@ -35,12 +35,18 @@ class Storer:
     def submit(self, delivery: Delivery) -> Kept:
         """Raises queue.Full where too many wait already."""
         promise: Kept = Future()
+        promise.set_running_or_notify_cancel()  # who does not wait for it must not cancel it
         self._waiting.put_nowait((delivery, promise))
         return promise
 
     def close(self) -> None:
         """Store what waits, then end."""
-        self._waiting.put(None)
+        while self._thread.is_alive():
+            try:
+                self._waiting.put(None, timeout=1)
+                break
+            except queue.Full:
+                continue
         self._thread.join()
 
     def _run(self) -> None:

@@ -18,6 +18,7 @@ from aimeter_cli.domain.stripe_events import StripeEvent, is_later, is_tie
 from aimeter_cli.domain.stripe_payloads import (
     StripeSubscription,
     contradicts,
+    is_in_good_standing,
     is_reactivation,
     is_recovery,
     read_invoice,
@@ -25,7 +26,7 @@ from aimeter_cli.domain.stripe_payloads import (
 )
 from aimeter_cli.domain.stripe_state import end_of, state_columns
 from aimeter_cli.domain.subscription import PlanChange, plan_at
-from aimeter_cli.webhooks.grace_rows import grace_columns, grace_of, store_grace
+from aimeter_cli.webhooks.grace_rows import forgive, grace_columns, grace_of, store_grace
 from aimeter_cli.webhooks.handling import Handling, Row, reread
 from aimeter_cli.webhooks.invoices import failure_times, has_ended
 from aimeter_cli.webhooks.results import Outcome
@@ -33,7 +34,7 @@ from aimeter_cli.webhooks.results import Outcome
 CLOSING_INVOICES = ("invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed")
 """By then the renewal that made the invoice must have been told."""
 
-_CLOCK_SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 def created(handling: Handling) -> Outcome:
@@ -78,8 +79,10 @@ def _follow(handling: Handling, stripe: StripeSubscription) -> Outcome:
         row = _date_plan(handling, row, stripe)
         if not has_ended(row):
             row = _date_pause(handling, row, stripe)
-    if not has_ended(row) and is_recovery(handling.event.object, handling.event.previous):
-        _recover(handling, row)
+    if is_recovery(handling.event.object, handling.event.previous):
+        row = forgive(handling, row, handling.event.created)
+        if not has_ended(row):
+            _recover(handling, row, handling.event.created)
     if stale is None or handling.changes:
         return Outcome("processed")
     return Outcome("stale", stale)
@@ -113,7 +116,7 @@ def _is_doubtful(handling: Handling, row: Row, stripe: StripeSubscription) -> bo
     if event.created > known:
         return bool(last) and all(contradicts(event.previous, each.object) for each in last)
     if not last:
-        return bool(known - event.created <= _CLOCK_SKEW)
+        return bool(known - event.created <= CLOCK_SKEW)
     ties = [each for each in last if is_tie(event, each)]
     return any(read_subscription(each.object) != stripe for each in ties)
 
@@ -129,7 +132,11 @@ def _catch_up(handling: Handling, row: Row, told: StripeSubscription | None) -> 
     stripe, created = read_subscription(fetched.body), handling.event.created
     at = max(fetched.at, created)
     since = created if told is not None and told.prices == stripe.prices else at
-    return _take_over(handling, row, stripe, at, since)
+    row = _take_over(handling, row, stripe, at, since)
+    if is_in_good_standing(stripe):
+        seen = fetched.at - CLOCK_SKEW
+        row = _recover(handling, forgive(handling, row, seen), seen)
+    return row
 
 
 def _take_over(
@@ -252,7 +259,9 @@ def _date_plan(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
         and (each.created > event.created or is_later(each, event))
         and len(_plans_told(handling, read_subscription(each.object))) == 1
     ]
-    until = min([known, *edges])
+    if not _last_applied(handling, row):  # the state was fetched: it told the plan of its time
+        edges.append(known)
+    until = min(edges, default=None)
     if until == event.created:
         return row
     spans = with_plan(spans, plan, event.created, until)
@@ -260,16 +269,16 @@ def _date_plan(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:
     return handling.change(row, last_change(spans) if is_last else all_past(spans))
 
 
-def _recover(handling: Handling, row: Row) -> None:
-    """past_due or unpaid → active: failures until now are forgiven."""
+def _recover(handling: Handling, row: Row, at: datetime) -> Row:
+    """Active ``at`` then: failures until then are forgiven."""
     grace = grace_of(row)
     after = after_recovery(
         grace,
         {invoice: failure_times(handling, invoice) for invoice in grace.ends},
-        handling.event.created,
+        at,
         handling.settings.payment_failure_grace_period,
     )
-    store_grace(handling, row, after)
+    return store_grace(handling, row, after)
 
 
 def _date_pause(handling: Handling, row: Row, stripe: StripeSubscription) -> Row:

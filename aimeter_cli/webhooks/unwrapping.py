@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,10 @@ from aimeter_cli.webhooks.reading import DECODER
 
 _DEEPEST = 5
 _EVENTS = ("event", "v2.core.event")
+_LIKE_EVENT = re.compile(
+    r'\{.*("evt_|"object"\s*:\s*"(event|v2\.core\.event)"|"detail-type")'.replace('"', r'\\*"'),
+    re.DOTALL,
+)
 
 
 def events_in(piece: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -22,6 +27,16 @@ def events_in(piece: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield piece, value
     for text, event in found:
         yield text or json.dumps(event, separators=(",", ":")), event
+
+
+def is_event(value: Any) -> bool:
+    """Whether it is an event, or EventBridge's envelope, whole or not."""
+    return isinstance(value, Mapping) and (value.get("object") in _EVENTS or _is_envelope(value))
+
+
+def is_like_event(text: str) -> bool:
+    """Whether a text that cannot be parsed may have been an event."""
+    return _LIKE_EVENT.search(text) is not None
 
 
 def _found(value: Any, depth: int) -> Iterator[tuple[str | None, Any]]:
@@ -66,8 +81,11 @@ def _is_wrapping(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
     is_stripes = isinstance(value.get("object"), str | Mapping) and not _is_list(value)
-    is_envelope = "detail-type" in value and isinstance(value.get("detail"), Mapping)
-    return not is_stripes and not is_envelope
+    return not is_stripes and not _is_envelope(value)
+
+
+def _is_envelope(value: Mapping[str, Any]) -> bool:
+    return "detail-type" in value and isinstance(value.get("detail"), Mapping)
 
 
 def _is_list(value: Any) -> bool:

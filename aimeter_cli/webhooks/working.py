@@ -7,14 +7,15 @@ asked between two transactions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from aimeter_cli.billing.directory import DirectoryDriver
-from aimeter_cli.db.engine import Database
+from aimeter_cli.db.engine import Database, is_deadlock
 from aimeter_cli.repositories.webhook_events import stored_states
 from aimeter_cli.repositories.webhook_queue import StoredText, events_waiting_for
 from aimeter_cli.settings.table import Settings
@@ -22,6 +23,8 @@ from aimeter_cli.webhooks.asking import Asked, MustAsk
 from aimeter_cli.webhooks.dispatch import Dispatcher, settled_result
 from aimeter_cli.webhooks.results import EventResult
 from aimeter_cli.webhooks.storing import Arrival, Standing
+
+_Handled = tuple[list[EventResult | MustAsk], Sequence[StoredText]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,15 @@ def work_off(
         doubts: dict[int, str] = {}
         for first in range(0, len(rest), size):
             places = rest[first : first + size]
-            with database.write() as session:
-                dispatcher = Dispatcher(session, settings, now, asked)
-                group = [arrivals[place] for place in places]
-                handled = handle(session, dispatcher, group, force=force)
-                found = events_waiting_for(session, dispatcher.known)
+            group = [arrivals[place] for place in places]
+
+            def once(group: Sequence[Arrival] = group) -> _Handled:
+                with database.write() as session:
+                    dispatcher = Dispatcher(session, settings, now, asked)
+                    handled = handle(session, dispatcher, group, force=force)
+                    return handled, events_waiting_for(session, dispatcher.known)
+
+            handled, found = _again_after_deadlock(once)
             waiting |= {each.id: each for each in found}
             for place, result in zip(places, handled, strict=True):
                 if isinstance(result, MustAsk):
@@ -70,6 +77,15 @@ def work_off(
         [results[place] for place in range(len(arrivals))],
         [each for each in waiting.values() if each.event_id not in done],
     )
+
+
+def _again_after_deadlock(transaction: Callable[[], _Handled]) -> _Handled:
+    try:
+        return transaction()
+    except DBAPIError as error:
+        if not is_deadlock(error):
+            raise
+    return transaction()
 
 
 def handle(

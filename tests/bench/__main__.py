@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import figures, importing, metering, recording, start_up, syncing
+from tests.bench import figures, importing, metering, recording, start_up, syncing, webhooks
 
 _FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 _MEASUREMENTS: dict[str, Callable[[Path], figures.Figure]] = {
@@ -22,6 +22,7 @@ _MEASUREMENTS: dict[str, Callable[[Path], figures.Figure]] = {
     "sync": syncing.sync,
     "record": recording.record_one,
     "call": metering.added_by_call,
+    "replay": webhooks.replay,
 }
 
 

@@ -113,7 +113,8 @@ WRITING = (
     "plans create", "plans update", "plans archive", "billables create", "billables update",
     "subscriptions create", "subscriptions cancel", "subscriptions set-stripe-ids",
     "subscriptions expire", "subscriptions update", "subscriptions sync-stripe-ids",
-    "subscriptions reconcile", "rates set", "rates remove", "rates update", "db upgrade",
+    "subscriptions reconcile", "rates set", "rates remove", "rates update", "rates confirm",
+    "db upgrade",
 )  # fmt: skip
 
 

@@ -144,3 +144,13 @@ def test_db_backup_copies_sqlite_and_points_elsewhere_for_postgresql(
     other = cli("db", "backup", "x.db", "--database-url", empty_pg_url)
     assert other.code == 4
     assert "hint: pg_dump --format=custom --file=x.db t" in other.err
+
+
+def test_a_database_that_was_not_there_is_made_and_told(cli: Cli, isolated: Path) -> None:
+    """A mistyped path must not look like an installation without any data."""
+    url = f"sqlite:///{isolated / 'typo.db'}"
+    first = cli("plans", "list", "--database-url", url, "--format", "json")
+    assert (first.code, first.json) == (0, [])
+    assert f"there was no database yet: {url} has been made" in " ".join(first.err.split())
+    second = cli("plans", "list", "--database-url", url, "--format", "json")
+    assert (second.code, second.err) == (0, "")

@@ -26,7 +26,10 @@ Held           0
 Unknown        0
 Blocked        1
 Stranded       0
+Backing off    0
 Next retry     -
+Unanswered     -
+Webhooks due   0
 
 Command               Run     Host    Started               Finished                Exit  \
 Last success          Overdue    Error
@@ -42,7 +45,8 @@ aimeter subscriptions set-stripe-ids user:42 --customer cus_…
 """
 FIELDS = [
     "is_ok", "problems", "is_paused", "paused_at", "paused_reason", "failed", "held", "unknown",
-    "blocked", "stranded", "next_retry_at", "jobs", "unsynced", "blocked_reasons",
+    "blocked", "stranded", "backing_off", "next_retry_at", "unanswered_since", "webhooks_due",
+    "jobs", "unsynced", "blocked_reasons",
 ]  # fmt: skip
 JOB_FIELDS = [
     "command", "run_id", "host", "started_at", "finished_at", "exit_code", "last_success_at",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
+from sqlmodel import select
 
+from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.periods import iso
+from aimeter_cli.errors import ConfigurationError
+from aimeter_cli.models.installation import Installation
 from aimeter_cli.sandbox.client import SandboxControl
 from tests.conftest import Cli
 from tests.webhooks import payloads
@@ -131,12 +137,12 @@ def test_set_stripe_ids_handles_what_waited_for_the_id(cli: Cli) -> None:
 
 
 def test_reconcile_shows_what_differs_mends_it_and_then_nothing_does(post: Post, cli: Cli) -> None:
-    customer = _customer(post)
-    subscription = _subscription(post, customer)
+    subscription = _subscription(post, _customer(post))
     cli(*CREATE)
+    post(f"subscriptions/{subscription}", cancel_at_period_end="true")
     shown = cli(*RECONCILE)
     assert shown.code == 1
-    [end] = [each for each in shown.json if each["field"] == "current_period_end"]
+    [end] = [each for each in shown.json if each["field"] == "ends_at"]
     assert (end["billable"], end["stripe_subscription_id"], end["ours"], end["status"]) == (
         "user:42", subscription, None, "differs",
     )  # fmt: skip
@@ -146,6 +152,20 @@ def test_reconcile_shows_what_differs_mends_it_and_then_nothing_does(post: Post,
     assert {each["status"] for each in fixed.json} == {"fixed"}
     again = cli("subscriptions", "reconcile", "--all")
     assert (again.code, again.out, again.err) == (0, "", "1 subscription(s): nothing differs.\n")
+
+
+def test_a_subscription_that_is_linked_is_at_once_what_stripe_has(post: Post, cli: Cli) -> None:
+    """Usage that is counted before its first event must not count against another period."""
+    cli("plans", "create", "Max", "--stripe-price", "price_max")
+    subscription = _subscription(post, _customer(post), "price_max")
+    made = cli(*CREATE, "--period-alignment", "anchored", "--started-at", "2026-01-10")
+    at_stripe = post(f"subscriptions/{subscription}", **{"metadata[seen]": "1"})
+    [item] = at_stripe["items"]["data"]
+    for edge in ("start", "end"):
+        told = datetime.fromtimestamp(item[f"current_period_{edge}"], UTC)
+        assert made.json[f"current_period_{edge}"] == iso(told)
+    assert made.json["plan"] == "max"
+    assert f"{subscription} as it is at Stripe changed" in made.err
 
 
 def test_reconcile_that_cannot_read_says_so(post: Post, cli: Cli, billing: SandboxControl) -> None:
@@ -174,3 +194,31 @@ def test_grace_is_listed_with_the_days_that_are_left(cli: Cli) -> None:
     header, row = (line for line in listed.out.splitlines() if "--" not in line)
     assert "Days left" in header
     assert " 4 " in row
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("stripe_livemode", True, "were made in live mode"),
+        ("stripe_account", "acct_other", "were made with acct_other"),
+    ],
+)
+def test_a_key_of_another_mode_or_account_sets_no_id_and_mends_nothing(
+    column: str, value: object, said: str, database: Database, post: Post, cli: Cli
+) -> None:
+    with database.write() as session:
+        here = session.exec(select(Installation)).one()
+        setattr(here, column, value)
+        session.add(here)
+    _subscription(post, _customer(post))
+    made = cli(*CREATE)
+    assert made.code == 0, made.err
+    assert made.json["stripe_customer_id"] is None
+    assert said in made.err
+    for command in (SYNC, (*RECONCILE, "--fix")):
+        refused = cli(*command)
+        assert refused.code == ConfigurationError.exit_code
+        assert said in refused.err
+    assert cli("subscriptions", "show", "user:42", "--format", "json").json[
+        "stripe_customer_id"
+    ] is None  # fmt: skip

@@ -8,7 +8,15 @@ from fractions import Fraction
 
 import pytest
 
-from aimeter_cli.domain.rates import IDENTITY, Conversion, NoRate, Rate, find_conversion
+from aimeter_cli.domain.rates import (
+    IDENTITY,
+    Conversion,
+    NoRate,
+    Rate,
+    find_conversion,
+    moves_too_far,
+    with_base,
+)
 
 NOW = datetime(2026, 11, 15, tzinfo=UTC)
 
@@ -81,3 +89,40 @@ def test_a_missing_or_old_rate_is_named(
         _find(base, quote, *rates)
     assert caught.value.message == message
     assert caught.value.hint == f"aimeter rates set {base} {quote} RATE"
+
+
+@pytest.mark.parametrize(
+    ("last", "value", "percent", "too_far"),
+    [
+        ("1", "1.2", "20", False),
+        ("1", "1.200000000000000001", "20", True),
+        ("1", "0.8", "20", False),
+        ("1", "0.799999999999999999", "20", True),
+        ("150", "151.51", "1", True),
+        ("1", "1000000", "0", False),
+        ("3", "3", "0.001", False),
+    ],
+)
+def test_a_rate_moves_too_far_beyond_the_percentage_either_way(
+    last: str, value: str, percent: str, too_far: bool
+) -> None:
+    assert moves_too_far(Fraction(last), Decimal(value), Decimal(percent)) is too_far
+
+
+def test_a_list_in_euros_leads_through_the_dollar_where_that_is_the_base() -> None:
+    listed = [_rate("eur", "usd", "1.25"), _rate("eur", "gbp", "0.85"), _rate("eur", "jpy", "175")]
+    rates = with_base([*listed, _rate("eur", "sek", "11", 1)], "usd")
+    assert rates[:4] == [*listed, _rate("eur", "sek", "11", 1)]
+    assert [(r.base, r.quote, r.value, r.source) for r in rates[4:]] == [
+        ("usd", "gbp", Decimal("0.68"), "test via eur"),
+        ("usd", "jpy", Decimal(140), "test via eur"),
+    ]
+    assert _find("gbp", "jpy", *rates).factor == Fraction(14000, 68)
+
+
+def test_a_rate_that_is_listed_itself_is_not_derived() -> None:
+    listed = [
+        _rate("eur", "usd", "1.25"), _rate("eur", "gbp", "0.85"), _rate("usd", "gbp", "0.69"),
+    ]  # fmt: skip
+    assert with_base(listed, "usd") == listed
+    assert with_base(listed, "eur") == listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.rates import NoRate, Rate
 from aimeter_cli.errors import InvalidInput, NotFound
+from aimeter_cli.services import rate_files
 from aimeter_cli.services.rate_files import read_rates
 from aimeter_cli.services.rates import (
     convert,
@@ -70,8 +72,26 @@ def test_the_list_shows_the_newest_of_each_pair_and_the_configured(
         ("usd", "eur", D("0.5"), None, False, "configuration"),
         ("usd", "jpy", D("150"), None, False, "configuration"),
     ]
+    before = list_rates(any_database, Settings(), at=NOW - timedelta(days=10))
+    assert [(r.value, r.age_days, r.status) for r in before] == [(D("0.8"), 10, "too_old")]
+
+
+def test_the_history_has_both_directions_and_what_each_rate_is_now(
+    any_database: Database, clock: Clock
+) -> None:
+    rates = [
+        _rate("usd", "eur", "0.8", 3), _rate("usd", "eur", "0.9", 2), _rate("eur", "usd", "1.2", 8),
+        _rate("usd", "eur", "0.99", -1), _rate("eur", "gbp", "0.7"),
+    ]  # fmt: skip
+    set_rates(any_database, rates, now=clock())
     history = rate_history(any_database, Settings(), "usd", "eur", at=NOW)
-    assert [view.value for view in history] == [D("0.99"), D("0.9"), D("0.8")]
+    assert [(view.base, view.value, view.status) for view in history] == [
+        ("usd", D("0.99"), "future"), ("usd", D("0.9"), "current"), ("usd", D("0.8"), "past"),
+        ("eur", D("1.2"), "too_old"),
+    ]  # fmt: skip
+    since = NOW - timedelta(days=2)
+    recent = rate_history(any_database, Settings(), "eur", "usd", at=NOW, since=since)
+    assert [view.value for view in recent] == [D("0.99"), D("0.9")]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +135,7 @@ def test_rates_are_removed_all_or_one(any_database: Database, clock: Clock) -> N
         find_rates(any_database, "usd", "eur", None)
 
 
+_NO_CODE = ": rate: expected a currency such as usd, got 1"
 FILES = [
     (
         "a.json",
@@ -144,9 +165,21 @@ def test_every_kind_of_file_is_read_with_decimals(name: str, content: str, tmp_p
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "", ": expected a file that ends in .json, .toml or .csv"),
+        (
+            "a.txt",
+            "",
+            ": expected JSON, TOML, CSV, or the XML, CSV or zip of the ECB; a file's name ends so",
+        ),
         ("a.json", '{"usd_eur": 0.85,\n"usd_jpy"}', ":2: not JSON: Expecting ':' delimiter"),
-        ("a.json", "[1]", ": expected an object"),
+        ("a.json", "1", ": expected an object"),
+        ("a.json", "[1]", ": [0]: expected an object of base, quote, rate and date"),
+        ("a.json", "[" * 9999, ": nested too deeply"),
+        ("a.json", '{"base": 1, "quote": "eur", "rate": 2}', _NO_CODE),
+        (
+            "a.csv",
+            "base,quote,rate,date\nusd,eur,1,2026-11-01\nusd,eur,2,2026-11-01\n",
+            ":3: usd to eur of 2026-11-01 is given twice: 1 and 2",
+        ),
         ("a.json", "{}", ": holds no rate"),
         ("a.json", '{"usd_eur": NaN}', ": NaN is not a number"),
         ("a.json", '{"usd_eur": 1, "usd_eur": 2}', ": usd_eur: given twice"),
@@ -215,5 +248,17 @@ def test_a_bad_file_says_where_the_fault_is(
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="cannot be read: No such file"):
         read_rates(tmp_path / "none.json", source=None, today=NOW)
+
+
+def test_only_a_regular_file_of_bounded_size_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InvalidInput, match=r"pipe\.csv: is not a regular file"):
+        read_rates(tmp_path / "pipe.csv", source=None, today=NOW)
+    monkeypatch.setattr(rate_files, "MOST_BYTES", 3)
+    (tmp_path / "a.csv").write_text("base")
+    with pytest.raises(InvalidInput, match="larger than 3 bytes"):
+        read_rates(tmp_path / "a.csv", source=None, today=NOW)

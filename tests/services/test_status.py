@@ -149,7 +149,9 @@ def test_overages_that_wait_for_a_person_or_a_retry_are_counted(any_world: World
     assert (found.failed, found.held, found.unknown, found.blocked) == (1, 1, 1, 3)
     assert {each.reason for each in found.blocked_reasons} == {"failed", "held", "no_customer"}
     [waiting] = [item for item in any_world.items if item.status == "unknown"]
-    assert found.next_retry_at == waiting.not_before
+    assert (found.backing_off, found.next_retry_at) == (1, waiting.not_before)
+    [attempt] = [each for each in any_world.attempts if each.item_id == waiting.id]
+    assert found.unanswered_since == attempt.first_sent_at
     assert [(u.count, u.amount) for u in found.unsynced] == [(4, Decimal(130))]
 
 
@@ -161,9 +163,35 @@ def test_the_next_retry_may_be_that_of_a_final_invoice(any_world: World) -> None
         " updated_at) VALUES (1, 'u', 1, 1, 'usd', 'unknown', 'finalize', 'send', 'cus_1', 0, 1,"
         " '2026-11-15 13:00:00.000000', '2026-11-15', '2026-11-15')"
     )
-    retry = seen(any_world.database).next_retry_at
+    found = seen(any_world.database)
+    retry = found.next_retry_at
+    assert (found.backing_off, found.unanswered_since) == (1, None)
     assert retry is not None
     assert retry.replace(tzinfo=None) == datetime(2026, 11, 15, 13)  # noqa: DTZ001
+
+
+def test_a_stripe_that_owes_an_answer_for_longer_than_the_age_is_not_ok(
+    any_world: World,
+) -> None:
+    """The runs meanwhile have nothing due, and succeed: they must not hide it."""
+    any_world.subscriber(plan=any_world.plan())
+    any_world.use(501_000)
+    any_world.sandbox.add_fault("lost:path=/v1/invoiceitems,method=POST")
+    any_world.sync()
+    ran(any_world.database, 1)
+    assert seen(any_world.database).is_ok
+    any_world.execute(
+        "UPDATE ai_sync_attempts SET first_sent_at = :at",
+        at=datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=31),
+    )
+    [problem] = seen(any_world.database).problems
+    assert problem.startswith("Stripe has given no clear answer to a request for 0:31:0")
+    assert seen(any_world.database, timedelta(hours=1)).is_ok
+    assert seen(any_world.database, None).is_ok
+    any_world.sandbox.clear_faults()
+    any_world.sync()
+    found = seen(any_world.database)
+    assert (found.is_ok, found.unanswered_since, found.backing_off) == (True, None, 0)
 
 
 def test_stranded_overages_are_counted(any_world: World) -> None:

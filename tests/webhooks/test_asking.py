@@ -98,14 +98,18 @@ def test_an_update_that_begins_where_the_last_one_ended_needs_no_question(
     assert world.state()["plan_id"] == 2
 
 
-def test_an_invoice_of_a_renewal_that_was_not_told_asks(world: World) -> None:
-    fake = Subscriptions(subscription(start="2026-12-01", end="2027-01-01"))
+@pytest.mark.parametrize(("status", "in_grace"), [("past_due", True), ("active", False)])
+def test_an_invoice_of_a_renewal_that_was_not_told_asks(
+    status: str, in_grace: bool, world: World
+) -> None:
+    """Who is active long after a failure has paid: the failure is told late."""
+    fake = Subscriptions(subscription(status=status, start="2026-12-01", end="2027-01-01"))
     world.receive(update("price_pro", "2026-11-05", "evt_a"))
     body = invoice(period_start=stamp("2026-11-01"), period_end=stamp("2026-12-01"))
     taken(world, fake, event("invoice.payment_failed", body, "2026-12-01T01:00:00"))
     assert fake.asked == [SUBSCRIPTION]
     assert world.state()["current_period_end"] == "2027-01-01T00:00:00Z"
-    assert world.state()["grace_period_ends_at"] is not None
+    assert (world.state()["grace_period_ends_at"] is not None) == in_grace
 
 
 def test_an_invoice_of_a_renewal_that_was_told_needs_no_question(world: World) -> None:

@@ -76,7 +76,7 @@ def test_a_dry_run_changes_nothing(cli: Cli, events: Path, world: World) -> None
 
 
 def test_replay_ends_with_3_if_one_is_bad(cli: Cli, events: Path) -> None:
-    events.write_text(events.read_text() + "\nrubbish")
+    events.write_text(events.read_text() + '\n{"id": "evt_')
     done = cli("webhooks", "replay", events, "--format", "json")
     assert done.code == 3
     assert sorted(each["status"] for each in done.json) == ["processed", "processed", "quarantined"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
@@ -10,9 +12,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from aimeter_cli.db.engine import Database
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.items import InvoiceItem
-from tests.webhooks.conftest import STARTED, World
+from aimeter_cli.webhooks import customers
+from aimeter_cli.webhooks.handling import Handling
+from aimeter_cli.webhooks.results import EventResult
+from tests.webhooks.conftest import NOW, STARTED, World, make_world
 from tests.webhooks.payloads import Event, event
 
 CUSTOMER = "cus_A1"
@@ -101,17 +107,16 @@ def test_the_customer_of_nobody_is_ignored(any_world: World) -> None:
         assert any_world.receive(customer(kind)).status == "ignored"
 
 
-def test_metadata_makes_it_the_customer_of_the_billable_that_it_names(any_world: World) -> None:
-    any_world.receive(customer(metadata={"aimeter_billable": "user:42"}))
-    assert billable(any_world).stripe_customer_id == CUSTOMER
-    assert billable(any_world).email == "new@example.com"
-
-
-def test_with_auto_sync_off_the_command_is_told_instead(any_world: World) -> None:
-    world = World(any_world.database, replace(any_world.settings, auto_sync_stripe_ids=False))
+@pytest.mark.parametrize("auto_sync", [False, True])
+def test_metadata_alone_never_makes_it_the_customer_of_a_billable(
+    world: World, *, auto_sync: bool
+) -> None:
+    """A second customer may bear the same."""
+    world.settings = replace(world.settings, auto_sync_stripe_ids=auto_sync)
     result = world.receive(customer(metadata={"aimeter_billable": "user:42"}))
-    assert f"set-stripe-ids user:42 --customer {CUSTOMER}" in (result.error or "")
-    assert billable(world).stripe_customer_id is None
+    assert result.status == "ignored"
+    assert "aimeter subscriptions sync-stripe-ids user:42" in (result.error or "")
+    assert (billable(world).stripe_customer_id, billable(world).email) == (None, None)
 
 
 def test_metadata_never_moves_a_customer_that_is_known(known: World) -> None:
@@ -125,14 +130,42 @@ def test_metadata_never_moves_a_customer_that_is_known(known: World) -> None:
     assert billable(known).stripe_customer_id == "cus_Other"
 
 
-def test_deleted_forgets_the_id_and_holds_what_was_pending(known: World) -> None:
-    add_item(known)
+def test_deleted_forgets_the_id_and_has_what_was_pending_read(known: World) -> None:
+    add_item(known, check_after=NOW)
     result = known.receive(customer("deleted"))
     assert billable(known).stripe_customer_id is None
-    assert items(known) == [("held", "deleted_at_stripe")]
+    assert (items(known), result.follow_up) == ([("idle", None)], "user:42")
     assert "aimeter subscriptions set-stripe-ids user:42" in (result.error or "")
-    assert {c.field for c in result.changes} >= {"stripe_customer_id", "status", "reason"}
-    assert [name for name, _ in known.told()] == ["OverageSyncFailed"]
+    with known.database.read() as session:
+        assert session.exec(select(InvoiceItem.check_after)).one() is None
+
+
+def test_an_older_update_waits_for_a_newer_one_that_is_being_handled(
+    pg_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(pg_database)
+    set_billable(world, stripe_customer_id=CUSTOMER)
+    older, newer = customer(at="2026-11-05"), customer(at="2026-11-06", email="newer@example.com")
+    follow, later, looks = customers._follow, customers._later, threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+
+        def handled_meanwhile(handling: Handling, *rest: Any) -> Any:
+            if handling.event.id == newer["id"]:
+                begun.append(pool.submit(world.receive, older))
+                assert not looks.wait(0.5), "it looked before the newer one had ended"
+            return follow(handling, *rest)
+
+        def looked(handling: Handling) -> Any:
+            if handling.event.id == older["id"]:
+                looks.set()
+            return later(handling)
+
+        begun: list[Future[EventResult]] = []
+        monkeypatch.setattr(customers, "_follow", handled_meanwhile)
+        monkeypatch.setattr(customers, "_later", looked)
+        world.receive(newer)
+        assert begun[0].result(10).status == "stale"
+    assert billable(world).email == "newer@example.com"
 
 
 def test_deleted_leaves_a_request_under_way_to_the_sync(known: World) -> None:

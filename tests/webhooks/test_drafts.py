@@ -66,6 +66,21 @@ def test_no_other_invoice_is_a_draft_to_put_usage_on(world: World, fields: dict[
 
 
 @pytest.mark.parametrize(
+    ("facts", "status"),
+    [({}, "processed"), ({"attempted": True}, "ignored"), ({"closed": True}, "ignored"),
+     ({"paid": True}, "ignored"), ({"closed": None}, "ignored")],
+    ids=str,
+)  # fmt: skip
+def test_an_invoice_from_before_there_was_a_status_is_a_draft_until_it_is_tried(
+    world: World, facts: dict[str, Any], status: str
+) -> None:
+    old = created()
+    del old["data"]["object"]["status"]
+    old["data"]["object"] |= {"closed": False, "paid": False, "attempted": False, **facts}
+    assert world.receive(old).status == status
+
+
+@pytest.mark.parametrize(
     "kind",
     [
         "invoice.finalized",

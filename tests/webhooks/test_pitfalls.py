@@ -74,3 +74,16 @@ def test_pitfall_22_an_unknown_subscription_is_kept_and_a_repetition_does_nothin
     assert world.receive(unknown).status == "processed"
     assert world.receive(unknown).status == "duplicate"
     assert [name for name, _ in world.told()] == ["PaymentFailed"]
+
+
+def test_pitfall_21_a_failure_before_a_recovery_starts_no_grace_when_that_has_been_pruned(
+    world: World,
+) -> None:
+    world.receive(failure())
+    good = subscription(start="2026-12-01", end="2027-01-01")
+    past = {"status": "past_due"}
+    world.receive(event("customer.subscription.updated", good, "2026-12-02", previous=past))
+    world.forget_payloads()
+    late = world.receive(failure(at="2026-12-01T20:00:00", attempt=2))
+    assert (late.status, late.error) == ("stale", "the subscription has recovered since")
+    assert world.state()["grace_period_ends_at"] is None

@@ -215,3 +215,15 @@ def test_what_cannot_be_read_or_was_changed_meanwhile_is_not_touched(
     [unread] = _reconcile(world, stripe, fix=True)
     assert (unread.status, unread.reason) == ("unread", "no answer from Stripe")
     assert world.state() == before
+
+
+def test_a_failure_that_is_told_after_a_fix_showed_it_as_paid_starts_no_grace(
+    world: World, stripe: StripeAccount
+) -> None:
+    world.receive(payloads.failure())
+    stripe.subscribe(CUSTOMER, SUBSCRIPTION, **PERIOD)
+    stripe.invoices[INVOICE] = {"id": INVOICE, "object": "invoice", "status": "paid"}
+    _reconcile(world, stripe, fix=True)
+    late = world.receive(payloads.failure(at="2026-12-04", attempt=2))
+    assert (late.status, late.error) == ("stale", "the subscription has recovered since")
+    assert world.state()["grace_period_ends_at"] is None

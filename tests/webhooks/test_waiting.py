@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event as listen
 from sqlalchemy import text
 
-from aimeter_cli.repositories.webhook_queue import events_waiting_for
+from aimeter_cli.repositories.webhook_queue import events_waiting_for, known_that_are_waited_for
 from aimeter_cli.webhooks.waiting import take_up
 from tests.webhooks.conftest import NOW, World
 from tests.webhooks.payloads import Event, deletion, event, failure, payment, renewal, subscription
@@ -123,3 +123,12 @@ def test_the_index_of_waiting_events_is_used(world: World) -> None:
             text("EXPLAIN QUERY PLAN " + statements[0].replace("?", "'x'"))
         )
         assert "ix_webhook_event_waiting" in " ".join(str(row) for row in plan)
+
+
+def test_one_that_waits_although_its_subscription_is_known_is_found(any_world: World) -> None:
+    """The process that made it known died before it took up what waited."""
+    any_world.receive(changed("price_max", "2026-11-05"))
+    any_world.receive(failure(subscription="sub_Other", id="in_Other"))
+    any_world.subscribe(NEW, "user:77")
+    with any_world.database.read() as session:
+        assert known_that_are_waited_for(session, 10) == [NEW]

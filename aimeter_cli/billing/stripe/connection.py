@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5
 PAGE = 100
+_MOST_WAITS, _LONGEST_WAIT = 5, 5.0
+"""How often, and how many seconds at a time, a page waits where Stripe was asked too often."""
 Cursor = Literal["starting_after", "page"]
 """The parameter with which a list, or a search, goes on."""
 
@@ -30,8 +33,11 @@ Cursor = Literal["starting_after", "page"]
 class Connection:
     """Talks to Stripe through one shared client, at most so many requests a second."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         self._settings = settings
+        self._sleep = sleep
         self._throttle = Throttle(settings.stripe_requests_per_second)
         self._shared: stripe.StripeClient | None = None
         self._lock = threading.Lock()
@@ -94,6 +100,7 @@ class Connection:
         sent = getattr(response, "data", None)
         content: dict[str, Any] = dict(sent) if isinstance(sent, dict) else answer.to_dict()
         content["_request_id"] = response.request_id if response is not None else None
+        content["_date"] = (getattr(response, "headers", None) or {}).get("Date")
         return 200, content
 
     def pages(
@@ -109,10 +116,10 @@ class Connection:
         """
         query = dict(params) | {"limit": PAGE}
         while True:
-            status, page = self.call(lambda client: fetch(client, dict(query)))
+            page = self._page(lambda client: fetch(client, dict(query)))
             if isinstance(page, Reply):
-                missing = status in (400, 404) and page.answer is Answer.REFUSED
-                if not (missing and "customer" in (page.reason or "")):
+                # Once a page was there, what is missing is the object after which to go on.
+                if not (page.missing and "customer" in query and cursor not in query):
                     yield unreadable(page)
                 return
             if not isinstance(page.get("data"), list) or "has_more" not in page:
@@ -123,6 +130,18 @@ class Connection:
                 return
             last = page["next_page"] if cursor == "page" else page["data"][-1]["id"]
             query[cursor] = last
+
+    def _page(self, request: Callable[[stripe.StripeClient], Any]) -> dict[str, Any] | Reply:
+        """One request that waits a little, some times, where Stripe was asked too often."""
+        for _ in range(_MOST_WAITS):
+            _, page = self.call(request)
+            if not (isinstance(page, Reply) and page.rate_limited):
+                return page
+            pause = page.retry_after if page.retry_after is not None else 1.0
+            if pause > _LONGEST_WAIT:
+                return page
+            self._sleep(pause)
+        return self.call(request)[1]
 
 
 def _session(base: str, connections: int) -> requests.Session:
@@ -171,6 +190,7 @@ def _classified(error: stripe.StripeError) -> Reply:
         "reason": _reason(status, code, error.user_message),
         "request_id": error.request_id,
         "retry_after": _seconds(headers.get("retry-after")),
+        "missing": code == "resource_missing",
     }
     replayed = headers.get("idempotent-replayed") == "true"
     failed = Answer.REPLAYED_ERROR if replayed else Answer.SERVER_ERROR

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from aimeter_cli.billing.base import (
     Account,
@@ -59,7 +61,7 @@ class StripeDriver:
         if not isinstance(found.get("id"), str):
             raise AimeterError("what answers at STRIPE_API_BASE is not Stripe")
         name = (found.get("settings") or {}).get("dashboard", {}).get("display_name")
-        return Account(found["id"], self.livemode, name)
+        return Account(found["id"], self.livemode, name, _moment(found.get("_date")))
 
     def send(self, request: ItemRequest) -> Reply:
         return self._items.send(request)
@@ -115,3 +117,11 @@ class StripeDriver:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _moment(date: str | None) -> datetime | None:
+    """An HTTP date, which is always in GMT."""
+    try:
+        return parsedate_to_datetime(date).replace(tzinfo=UTC) if date else None
+    except ValueError:
+        return None

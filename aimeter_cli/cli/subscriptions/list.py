@@ -33,9 +33,10 @@ def list_(
 
     run = invocation(ctx)
     wanted = SubscriptionFilter(status, plan, billable, missing_stripe_ids, limit)
+    is_narrowed = bool(status or plan or billable or missing_stripe_ids)
     found = list_subscriptions(run.app.database, wanted, now=run.now())
     run.out.rows(
         GRACE if status == "grace" and run.out.is_for_people else SUBSCRIPTION, found,
-        empty="No such subscription. Make one: aimeter subscriptions create --billable user:42 "
-        "--plan SLUG",
+        empty="No subscription matches." if is_narrowed else "There is no subscription. Make one: "
+        "aimeter subscriptions create --billable user:42 --plan SLUG",
     )  # fmt: skip

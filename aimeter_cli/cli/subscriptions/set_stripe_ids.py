@@ -26,6 +26,7 @@ def set_stripe_ids(
 
     Example: aimeter subscriptions set-stripe-ids user:42 --customer cus_Q1w2e3 --subscription sub_R4t5
     """  # noqa: E501
+    from aimeter_cli.domain.periods import iso
     from aimeter_cli.services.subscriptions.stripe_ids import set_stripe_ids as set_ids
     from aimeter_cli.services.subscriptions.view import show_subscription
 
@@ -37,5 +38,8 @@ def set_stripe_ids(
     if not dry_run and subscription is not None:
         take_up_waiting(run, [subscription])
         changed = show_subscription(run.app.database, str(changed.subscription.id), now=run.now())
+    expired = changed.subscription.expired_at
+    if subscription is not None and expired is not None:
+        run.console.notice(f"it expired at {iso(expired)}: a payment brings it back")
     run.out.one(SUBSCRIPTION, changed)
     run.dry_run_notice(dry_run)

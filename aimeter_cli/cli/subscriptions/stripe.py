@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 
 def asked_driver(run: Invocation) -> DirectoryDriver:
-    """The driver, which must be one that can be asked. Raises ConfigurationError."""
+    """The driver, which must be one that can be asked. Raises ConfigurationError, also for a key of
+    another mode or account than the rows'."""
     from aimeter_cli.billing.directory import DirectoryDriver
     from aimeter_cli.errors import ConfigurationError
+    from aimeter_cli.services.sync.account import ensure_same_account
 
     driver = run.app.driver
     driver.ensure_ready()
     if isinstance(driver, DirectoryDriver):
+        ensure_same_account(run.app.database, driver)
         return driver
     raise ConfigurationError(
         f"the billing driver {driver.name} cannot be asked for customers and subscriptions",

@@ -32,7 +32,8 @@ def prune(
 ) -> None:
     """Empty the payloads of old events. Their ids and hashes stay: none is ever handled twice.
 
-    Stays: what failed, was not handled yet, or waits for its subscription. For cron.
+    Failed ones of that age are given up with it: they are not retried any more.
+    What was not handled yet, or waits for its subscription, stays. For cron.
 
     Example: aimeter webhooks prune --older-than 90d --yes
     """

@@ -42,10 +42,12 @@ def pull(
             run.app, since.moment(run.now()) if since else None, undelivered, dry_run, stop,
             found=lambda total: advance(0, total),
         )  # fmt: skip
-        shown = Shown(run, advance, without_duplicates=True)
+        shown = Shown(run, advance, without_known=True, empty="Nothing new at Stripe.")
         shown.show(pulling.run())
     run.dry_run_notice(dry_run)
-    if pulling.gap is not None:
+    if pulling.gap is not None and pulling.is_gap_covered:
+        run.console.notice(f"{pulling.gap}, but for those that came in another way.")
+    elif pulling.gap is not None:
         hint = "Read the subscriptions themselves: aimeter subscriptions reconcile --all --fix"
         raise RowsFailed(pulling.gap, hint=hint)
-    shown.raise_if_bad()
+    shown.raise_if_bad(dry_run=dry_run)

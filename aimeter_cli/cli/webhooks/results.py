@@ -24,17 +24,20 @@ MOST_FOR_PEOPLE = 1000
 class Shown:
     """Prints results as they come, where the format allows it, else at the end; counts them.
 
-    ``without_duplicates``: people are not shown again what was handled before.
+    ``without_known``: people are not shown again what came before. ``empty``: what they are told
+    where nothing came.
     """
 
     def __init__(
-        self, run: Invocation, advance: Advance, *, without_duplicates: bool = False
-    ) -> None:
+        self, run: Invocation, advance: Advance, *, without_known: bool = False,
+        empty: str = "There is no event in it.",
+    ) -> None:  # fmt: skip
         self._run, self._advance = run, advance
-        self._is_brief = without_duplicates
+        self._is_brief, self._empty = without_known, empty
         self._counts: Counter[str] = Counter()
         self._notices: list[str] = []
         self._left_out = 0
+        self._new = 0
         self.bad = 0
 
     def show(self, taken: Iterable[Taken]) -> None:
@@ -46,28 +49,39 @@ class Shown:
         for notice in self._notices:
             self._run.console.notice(notice)
 
-    def raise_if_bad(self) -> None:
+    def raise_if_bad(self, *, dry_run: bool = False) -> None:
         """Raises RowsFailed (exit 3) if an event failed or was quarantined."""
         if self.bad:
             raise RowsFailed(
                 f"{self.bad} of {self._counts.total()} events failed or were quarantined",
-                hint="aimeter webhooks list shows their reasons; aimeter webhooks retry --all "
-                "tries the failed ones again.",
+                hint=None if dry_run else self._hint(),
             )
+
+    def _hint(self) -> str:
+        if not self._counts["failed"]:
+            return "aimeter webhooks list --status quarantined shows their reasons."
+        return (
+            "aimeter webhooks list shows their reasons; aimeter webhooks retry --all tries the "
+            "failed ones again."
+        )
 
     def _each(self, taken: Iterable[Taken]) -> Iterator[EventResult]:
         for some in taken:
             self._notices += some.notices
             for result in some.results:
                 self._counts[result.status] += 1
+                self._new += not result.is_known
                 self.bad += result.is_bad
                 self._advance(1)
                 yield result
 
+    @property
+    def _is_any(self) -> bool:
+        return bool(self._new if self._is_brief else self._counts)
+
     def _is_shown(self, result: EventResult) -> bool:
         is_shown = result.is_bad or (
-            self._counts.total() <= MOST_FOR_PEOPLE
-            and not (self._is_brief and result.status == "duplicate")
+            self._counts.total() <= MOST_FOR_PEOPLE and not (self._is_brief and result.is_known)
         )
         self._left_out += not is_shown
         return is_shown
@@ -75,7 +89,7 @@ class Shown:
     def _for_people(self, results: list[EventResult]) -> None:
         """Every event, then all changes in one table."""
         out, console = self._run.out, self._run.console
-        out.rows(EVENT_RESULT, results, empty="" if self._counts else "There is no event in it.")
+        out.rows(EVENT_RESULT, results, empty="" if self._is_any else self._empty)
         changes = [
             {"event_id": result.event_id, "table": change.table, "id": change.id,
              "field": change.field, "before": change.before, "after": change.after}

@@ -48,4 +48,4 @@ def retry(
             )
         )  # fmt: skip
     run.dry_run_notice(dry_run)
-    shown.raise_if_bad()
+    shown.raise_if_bad(dry_run=dry_run)

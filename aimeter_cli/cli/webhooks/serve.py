@@ -19,8 +19,8 @@ def serve(
 ) -> None:
     """Take Stripe's deliveries until Ctrl-C or SIGTERM; put TLS and a public name before it.
 
-    Each is checked against STRIPE_WEBHOOK_SECRET, stored, answered, then handled. GET /healthz
-    tells whether the database answers. Needs aimeter-cli[serve].
+    Each is checked against STRIPE_WEBHOOK_SECRET, stored, answered, then handled.
+    GET /healthz tells whether the database answers. Needs the extra "serve".
 
     Example: aimeter webhooks serve --port 8787
     """

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _partial_index("ix_webhook_event_kept", "received_at", where="payload <> ''")
     op.add_column("ai_subscriptions", sa.Column("draft_invoice_id", sa.Text(), nullable=True))
     op.add_column("ai_subscriptions", sa.Column("draft_period_end", _MOMENT, nullable=True))
+    op.add_column("ai_subscriptions", sa.Column("recovered_at", _MOMENT, nullable=True))
     op.add_column("ai_installation", sa.Column("events_pulled_until", _MOMENT, nullable=True))
     refused = sa.Column("deliveries_refused", sa.Integer(), nullable=False, server_default="0")
     op.add_column("ai_installation", refused)

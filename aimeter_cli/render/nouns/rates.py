@@ -13,11 +13,23 @@ RATE = Noun(
         *_PAIR,
         *_ORIGIN,
         Column("age_days", COUNT),
-        Column("is_too_old", FLAG, header="Too old"),
+        Column("status", STATUS),
+        Column("is_too_old", FLAG, table=False),
+        Column("held_id", COUNT, header="Held ID"),
+        Column("previous", NUMBER, table=False),
     ),
 )
 
-STORED_RATE = Noun("stored rate", (*_PAIR, *_ORIGIN, Column("effect", STATUS)))
+STORED_RATE = Noun(
+    "stored rate",
+    (
+        *_PAIR,
+        *_ORIGIN,
+        Column("effect", STATUS),
+        Column("previous", NUMBER),
+        Column("held_id", COUNT, header="Held ID"),
+    ),
+)
 
 REMOVED_RATE = Noun("removed rate", (*_PAIR, *_ORIGIN))
 

@@ -25,11 +25,12 @@ _RACES = 5
 
 @dataclass(frozen=True, slots=True)
 class RepriceFilter:
-    """Which waiting usages; None: any."""
+    """Which waiting usages; None: any. ``state``: unpriced, needs_rate."""
 
     provider: str | None = None
     model: str | None = None
     billable: BillableRef | None = None
+    state: str | None = None
 
 
 def reprice_usages(
@@ -52,7 +53,7 @@ def reprice_usages(
     with database.read() as session:
         billable = wanted.billable
         billable_id = None if billable is None else billable_named(session, billable).id
-        ids = repo.waiting_ids(session, wanted.provider, wanted.model, billable_id)
+        ids = repo.waiting_ids(session, wanted.provider, wanted.model, billable_id, wanted.state)
     done: list[Repriced] = []
     stop = stop or StopFlag()
     with ExitStack() as stack:

@@ -19,7 +19,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A billable's ids as they are stored, with its subscription's number and plan's prices."""
+    """A billable's ids as they are stored, with its subscription's number and plan's prices.
+
+    ``shares_email``: another billable has that e-mail, too, in whatever case.
+    """
 
     billable: str
     email: str | None
@@ -27,6 +30,7 @@ class Known:
     subscription_id: int
     subscription: str | None
     prices: tuple[str, ...]
+    shares_email: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -109,6 +113,13 @@ def _customer(driver: DirectoryDriver, known: Known) -> tuple[str, FoundBy] | Un
     if isinstance(by_email, Reply):
         return failed(by_email)
     free = [e for e in by_email if named_billable(e.get("metadata")) in (None, known.billable)]
+    names_it = any(named_billable(each.get("metadata")) for each in free)
+    if free and known.shares_email and not names_it:
+        return Unclear(
+            "ambiguous",
+            f"{in_words([str(each['id']) for each in free])} has its e-mail, but another billable "
+            f"has that e-mail, too. {known.command} --customer {free[0]['id']} chooses one",
+        )
     if free:
         return _only(known, free, "email", f"the e-mail {known.email}")
     others = {named_billable(each.get("metadata")): each["id"] for each in by_email}

@@ -17,6 +17,8 @@ from aimeter_cli.repositories.subscriptions import overdue
 from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change, tell_plan_changes
 from aimeter_cli.services.subscriptions.view import SubscriptionView, found_by, with_next_plan
 
+_BATCH = 100
+
 
 def cancel_subscription(
     database: Database,
@@ -57,15 +59,21 @@ def expire_subscriptions(
     """Close every live subscription that is over; those whose grace ran out expire.
 
     Each emits SubscriptionExpired once; plans that have changed meanwhile are told, too. Safe to
-    run from many processes at once.
+    run from many processes at once, to kill and to repeat: ``_BATCH`` of them share a transaction.
     """
     with database.write(dry_run=dry_run) as session:
-        closed = []
         tell_plan_changes(session, now)
-        for subscription, billable, plan in overdue(session, now):
-            close_over(session, subscription, now)
-            closed.append(SubscriptionView(subscription, billable, plan, now))
-        return closed
+    closed: list[SubscriptionView] = []
+    last = 0
+    while True:
+        with database.write(dry_run=dry_run) as session:
+            found = overdue(session, now, after=last, limit=_BATCH)
+            for subscription, _, _ in found:
+                close_over(session, subscription, now)
+        closed += [SubscriptionView(*each, now) for each in found]
+        if len(found) < _BATCH:
+            return closed
+        last = found[-1][0].id
 
 
 def close_over(session: Session, subscription: Subscription, now: datetime) -> None:

@@ -16,7 +16,7 @@ from aimeter_cli.domain.stripe_ids import Ambiguous, choose_subscription
 from aimeter_cli.domain.stripe_payloads import StripeSubscription
 from aimeter_cli.errors import AimeterError, Conflict
 from aimeter_cli.models.subscriptions import Subscription
-from aimeter_cli.repositories.subscriptions import find_by_stripe_id
+from aimeter_cli.repositories.subscriptions import find_by_stripe_id, lock_subscription
 from aimeter_cli.services.billables import billable_named
 from aimeter_cli.services.stripe_customers import set_customer
 from aimeter_cli.services.subscriptions.at_stripe import FoundBy, Known, Seen, Unclear, in_words
@@ -76,6 +76,7 @@ def unsettled(known: Known, seen: Unclear) -> FoundIds:
 def _settle(session: Session, known: Known, seen: Seen, now: datetime) -> FoundIds:
     billable = billable_named(session, BillableRef.parse(known.billable), lock=True)
     row = session.get_one(Subscription, known.subscription_id)
+    lock_subscription(session, row)
     if (billable.stripe_customer_id, row.stripe_subscription_id) != (
         known.customer,
         known.subscription,

@@ -17,6 +17,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import NotFound
 from aimeter_cli.repositories import subscriptions as repository
+from aimeter_cli.repositories.billables import shared_emails
 from aimeter_cli.repositories.plans import prices_by_plan
 from aimeter_cli.services.billables import billable_named
 from aimeter_cli.services.subscriptions.at_stripe import Known, Unclear, look_up
@@ -47,10 +48,13 @@ def wanted_ids(
                 )
             )
         prices = prices_by_plan(session, {plan.id for _, _, plan in found})
+        unknown = [b.email for _, b, _ in found if b.email and b.stripe_customer_id is None]
+        shared = shared_emails(session, unknown)
         return [
             Known(
                 billable.ref, billable.email, billable.stripe_customer_id, subscription.id,
                 subscription.stripe_subscription_id, tuple(prices.get(plan.id, ())),
+                (billable.email or "").lower() in shared,
             )
             for subscription, billable, plan in found
         ]  # fmt: skip

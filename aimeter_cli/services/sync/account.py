@@ -11,6 +11,7 @@ import hashlib
 import hmac
 
 from aimeter_cli.billing.base import Account, BillingDriver
+from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import AimeterError, ConfigurationError, RowsFailed
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.repositories.installation import installation
@@ -65,6 +66,18 @@ def check_account(context: Context, driver: BillingDriver) -> None:
         here.stripe_livemode = driver.livemode
         here.stripe_key_hash = key_hash
         session.add(here)
+
+
+def ensure_same_account(database: Database, driver: BillingDriver) -> None:
+    """Before ids or states are read from Stripe into rows. Asks nobody while no account is known.
+
+    Raises ConfigurationError for a key of another mode or account.
+    """
+    with database.read() as session:
+        here = installation(session)
+    check_mode(here, driver)
+    if here.stripe_account is not None:
+        refuse_another(here, driver.account())
 
 
 def refuse_another(here: Installation, found: Account) -> None:

@@ -143,8 +143,9 @@ def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None
             session.rollback()
             return None
         item = repo.item_by_id(session, claim.item_id)
-        if _is_in_another_currency(session, item):
-            return _dissolve(session, item)
+        reason = _why_impossible(session, item)
+        if reason is not None:
+            return _dissolve(session, item, reason)
         target = target_of(session, item)
         same = target == item["target_minor"] and not item["is_dirty"]
         return set_target(session, context, item, started, again=same)
@@ -162,14 +163,19 @@ def renew_waiting_rates(context: Context, pairs: Iterable[tuple[str, str]]) -> N
             renew(session, base, quote, context.now)
 
 
-def _is_in_another_currency(session: Session, item: RowMapping) -> bool:
-    """Whether the billable's currency was corrected before anything of the item reached Stripe."""
+def _why_impossible(session: Session, item: RowMapping) -> str | None:
+    """Why an item of which nothing has reached Stripe cannot be made there any more: the billable's
+    currency was corrected, or its customer deleted, in between. None: it can."""
+    if item["stripe_item_id"] is not None:
+        return None
     billable = session.get_one(Billable, item["billable_id"])
+    if billable.stripe_customer_id is None:
+        return "no_customer"
     corrected = billable.currency is not None and billable.currency != item["currency"]
-    return corrected and item["stripe_item_id"] is None and not item["confirmed_version"]
+    return "currency_corrected" if corrected and not item["confirmed_version"] else None
 
 
-def _dissolve(session: Session, item: RowMapping) -> Accounted:
+def _dissolve(session: Session, item: RowMapping, reason: str) -> Accounted:
     """Nothing of the item is at Stripe: its overages are converted and claimed anew."""
     now = database_now(session)
     freed = repo.in_flight(session, item["id"], item["version"])
@@ -185,7 +191,7 @@ def _dissolve(session: Session, item: RowMapping) -> Accounted:
     repo.return_carry(session, item["id"])
     repo.set_item(
         session, item["id"], status="closed", lease_token=None, lease_expires_at=None,
-        final_minor=0, carry_out=Decimal(0), is_dirty=False, reason="currency_corrected",
+        final_minor=0, carry_out=Decimal(0), is_dirty=False, reason=reason,
         updated_at=now,
     )  # fmt: skip
     return Accounted(tuple(freed), "freed")

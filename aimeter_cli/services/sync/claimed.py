@@ -44,10 +44,11 @@ class Context:
         run_id: str,
         now: datetime,
         dry_run: bool,
+        guards: Guards | None = None,
     ) -> Context:
         return cls(
             database, settings, here.install_id, run_id, now, dry_run, here.restored_at,
-            here.first_generation, Guards.of(settings),
+            here.first_generation, guards or Guards.of(settings),
         )  # fmt: skip
 
     def write(self) -> AbstractContextManager[Session]:

@@ -51,6 +51,7 @@ class Report:
     ``carried`` ones were accounted for with nothing to send, and are not selected. ``closed``
     counts items whose invoice was found finalised. ``error`` stopped the run; ``fault`` is the
     first exception that was not foreseen, to be raised once the report has been shown.
+    ``is_unreachable``: the last request for an item had no answer.
     """
 
     run_id: str
@@ -72,6 +73,7 @@ class Report:
     tried_in_vain: int = 0
     is_held: bool = False
     is_paused: bool = False
+    is_unreachable: bool = False
 
     @property
     def selected(self) -> int:

@@ -33,6 +33,7 @@ from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.engine import Engine, Outcome, find_closings
 from aimeter_cli.services.sync.finals.policy import apply_policy
 from aimeter_cli.services.sync.finals.work import FinalInvoices, FinalOutcome
+from aimeter_cli.services.sync.guards import Guards
 from aimeter_cli.services.sync.plan import Job, Options, plan_jobs
 from aimeter_cli.services.sync.report import Report
 from aimeter_cli.settings.table import Settings
@@ -54,8 +55,11 @@ def run_sync(
     stop: StopFlag,
     advance: Advance = lambda _done, _planned: None,
     run_id: str | None = None,
+    guards: Guards | None = None,
 ) -> Report:
     """Send what can be sent. The report says what happened; nothing is raised for single rows.
+
+    ``guards``: those of a run of which this is a part.
 
     Raises ConfigurationError where there is nowhere to send, no key to send with, or the key of
     another mode than the rows were made in.
@@ -73,7 +77,13 @@ def run_sync(
             _count_what_is_left(session, report, options)
             return report
     context = Context.of(
-        here, database, settings, run_id=report.run_id, now=now, dry_run=options.dry_run
+        here,
+        database,
+        settings,
+        run_id=report.run_id,
+        now=now,
+        dry_run=options.dry_run,
+        guards=guards,
     )
     _look_for_rates(context)
     _end(context, options, report)
@@ -314,6 +324,7 @@ class _Run:
             if outcome.misconfigured and reply is not None:
                 self._misconfigured(reply)
             if reply is not None and outcome.tried:
+                self._report.is_unreachable = reply.unreachable
                 self._unreachable = self._unreachable + 1 if reply.unreachable else 0
                 if self._unreachable >= UNREACHABLE_LIMIT and not self._halt.is_set():
                     self._report.notices.append(

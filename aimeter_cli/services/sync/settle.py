@@ -18,6 +18,7 @@ from aimeter_cli.db.clock import database_now
 from aimeter_cli.domain.currency import minor_unit
 from aimeter_cli.domain.money import Money, from_nanos, minor_to_nanos
 from aimeter_cli.domain.sync import Answer, Move, Step, backoff
+from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories import payers
 from aimeter_cli.services.sync.claimed import Claim, Context
@@ -212,7 +213,7 @@ def settle_idle_item(
             return None
         if isinstance(found, ItemView) and found.is_closed:
             closing, reason = _close(session, item, found, now), CHANGED
-        elif isinstance(found, Reply) and found.answer is Answer.GONE:
+        elif _is_lost(session, item, found):
             hold_deleted(session, item, now)
             closing, reason = Closing("held"), DELETED
         else:
@@ -221,6 +222,16 @@ def settle_idle_item(
         if closing.status == "held":
             emit_failed(session, context, item["billable_id"], (), reason)
         return closing
+
+
+def _is_lost(session: Session, item: RowMapping, found: ItemView | Reply) -> bool:
+    """Whether no invoice will ever take it: it is gone, or pending for a customer who is."""
+    if isinstance(found, Reply):
+        return found.answer is Answer.GONE
+    if found.invoice_id is not None or item["is_leaving"] or item["final_invoice_id"] is not None:
+        return False
+    customer = session.get_one(Billable, item["billable_id"]).stripe_customer_id
+    return item["stripe_customer_id"] not in (None, customer)
 
 
 def hold_deleted(session: Session, item: RowMapping, now: datetime) -> None:

@@ -252,3 +252,22 @@ def test_a_refused_key_ends_the_run_at_once(subscribed: Database, stripe: Stripe
     stripe.broken = Reply(Answer.MISCONFIGURED, reason="401")
     with pytest.raises(ConfigurationError, match="Stripe refuses the request: 401"):
         _sync(subscribed, stripe)
+
+
+def test_an_email_that_two_billables_have_is_guessed_for_neither(
+    subscribed: Database, stripe: StripeAccount
+) -> None:
+    a_subscription(subscribed, NOW, OTHER)
+    update_billable(subscribed, USER, {"email": "Ada@example.com"}, now=NOW)
+    update_billable(subscribed, OTHER, {"email": "ada@example.com"}, now=NOW)
+    stripe.add("cus_1", email="ada@example.com")
+    stripe.subscribe("cus_1", "sub_1")
+    for found in _sync(subscribed, stripe):
+        assert _ids(found) == ("ambiguous", None, None, None)
+        assert found.reason is not None
+        assert found.reason.endswith(
+            "another billable has that e-mail, too. aimeter subscriptions set-stripe-ids "
+            f"{found.billable} --customer cus_1 chooses one"
+        )
+    stripe.add("cus_2", names="user:42", email="ada@example.com")
+    assert _ids(_sync(subscribed, stripe)[0])[:3] == ("set", "metadata", "cus_2")

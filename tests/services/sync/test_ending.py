@@ -364,6 +364,22 @@ def test_who_turns_out_unpaid_in_the_middle_of_a_run_is_not_invoiced(
     assert world.statuses() == ["held"]
 
 
+def test_what_was_held_as_unpaid_is_charged_once_the_subscription_is_paid_and_goes_on(
+    any_world: World,
+) -> None:
+    world = any_world
+    pending(world)
+    world.use(100_000)  # 2.00 more, not sent yet
+    world.execute("UPDATE ai_subscriptions SET expired_at = :at", at="2026-11-15 11:00:00.000000")
+    world.sync()
+    assert world.statuses() == ["held", "held"]
+    world.execute("UPDATE ai_subscriptions SET expired_at = NULL")
+    world.sync()
+    assert world.statuses() == ["synced", "synced"]
+    assert world.charged() == [1200]
+    assert adds_up(world)
+
+
 def stripe_client(world: World) -> Any:
     import stripe
 

@@ -71,7 +71,6 @@ def test_events_are_found_in_captures(world: World, tmp_path: Path, form: str) -
         (json.dumps(subscription()), "a bare subscription object"),
         (json.dumps(renewal()["data"]), "the data of an event"),
         (json.dumps({"body": {"id": "evt_1", "object": "v2.core.event"}}), "a thin v2 event"),
-        ("no event at all", "it is no JSON"),
         ('{"level": "info", "msg": "started"}', '"object" is not "event"'),
         ('2026-12-01T00:00:00Z got {"id": "evt_1", "object": "eve', "more after its end"),
     ],
@@ -82,6 +81,40 @@ def test_what_is_no_event_is_told_apart(
     [first, second] = taken(world, tmp_path / "capture.log", f"{text}\n{ONE}")
     assert (first.status, second.status) == ("quarantined", "processed")
     assert reason in (first.error or "")
+
+
+@pytest.mark.parametrize(
+    "line", ['10.0.0.1 - - [01/Dec/2026] "POST /stripe/webhook" 200', "no event at all",
+             '2026-12-01T00:00:00Z {"level": "info"}', "  --> invoice.paid [evt_1]",
+             "123", '"text"'],
+)  # fmt: skip
+def test_lines_of_a_log_that_hold_no_event_are_counted_and_not_kept(
+    world: World, tmp_path: Path, line: str
+) -> None:
+    file, left_out = tmp_path / "access.log", list[int]()
+    file.write_text("".join(f"{each}\n" for each in (line, "GET /", ONE, line)))
+    found = replay(intake_of(world), [file], left_out=left_out.append)
+    assert [(each.event_id, each.status) for some in found for each in some.results] == [
+        (IDS[0], "processed")
+    ]
+    assert [each.event_id for each in world.stored()] == [IDS[0]]
+    assert sum(left_out) == 3
+
+
+@pytest.mark.parametrize(
+    "broken", ['got {"id": "evt_1", "type": "inv', 'got {"object":"event", "id', ONE[:-30],
+               'got "{\\"object\\": \\"event\\", \\"id'],
+)  # fmt: skip
+def test_an_event_in_a_log_that_cannot_be_read_is_quarantined(
+    world: World, tmp_path: Path, broken: str
+) -> None:
+    results = taken(world, tmp_path / "a.log", f"GET /\n{broken}\n{OTHER}\n")
+    assert [each.status for each in results] == ["quarantined", "processed"]
+
+
+def test_a_log_without_any_event_is_no_success(world: World, tmp_path: Path) -> None:
+    results = taken(world, tmp_path / "a.log", "GET /\nPOST /\n")
+    assert {each.status for each in results} == {"quarantined"}
 
 
 def test_events_before_since_are_left_out(world: World, tmp_path: Path) -> None:

@@ -264,6 +264,24 @@ def test_whatever_is_signed_is_stored_and_answered_200(door: Door, body: Any) ->
     assert door.post(json.dumps(body).encode()) == 200
 
 
+def test_a_body_that_does_not_come_in_time_is_answered_408(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aimeter_cli.webhooks.endpoint._READ_SECONDS", 0.01)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": PATH, "headers": []}
+    asyncio.run(door.endpoint(scope, receive, send))
+    assert (sent[0]["status"], door.kept) == (408, 0)
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
 def test_a_caller_who_goes_away_is_not_answered(door: Door, world: World) -> None:
     sent: list[Any] = []
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.signals import StopFlag
 from aimeter_cli.webhooks import handler as handling
+from aimeter_cli.webhooks import intake as intaking
 from aimeter_cli.webhooks.handler import MOST_ATTEMPTS, RETRY_AFTER, Handler
 from aimeter_cli.webhooks.intake import Intake
 from aimeter_cli.webhooks.reading import incoming
@@ -86,6 +88,21 @@ def test_a_fault_of_ours_at_one_event_stops_no_other(
     assert failed.error == "a fault of aimeter: RuntimeError"
 
 
+def test_what_follows_an_event_stops_when_the_worker_is_to_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops = []
+
+    def follows(*_: Any, stop: StopFlag, **__: Any) -> list[str]:
+        stops.append(stop)
+        return []
+
+    monkeypatch.setattr(intaking, "follow_up", follows)
+    keep(world, renewal())
+    work_off(world)
+    assert [stop.is_set() for stop in stops] == [True]
+
+
 def test_a_database_that_fails_ends_nothing_and_is_told_by_health(
     world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,3 +138,12 @@ def test_the_signing_secret_is_shown_masked_only(cli: Cli) -> None:
     told = cli("config", "show", "--format", "json", env={"STRIPE_WEBHOOK_SECRET": secrets})
     [row] = [each for each in told.json if each["key"] == "stripe_webhook_secret"]
     assert row["value"] == "whsec_…1234, whsec_…5678"
+
+
+def test_what_waits_although_its_subscription_is_known_is_handled_when_it_starts(
+    any_world: World,
+) -> None:
+    any_world.receive(failure(subscription="sub_New", id="in_New"))
+    any_world.subscribe("sub_New", "user:77")
+    work_off(any_world)
+    assert set(statuses(any_world).values()) == {("processed", 2)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from aimeter_cli.billing.base import Reply
+from aimeter_cli.billing.base import Account, Reply
 from aimeter_cli.billing.null import NullDriver
 from aimeter_cli.billing.stripe import StripeDriver
 from aimeter_cli.domain.sync import Answer
@@ -22,7 +22,15 @@ from aimeter_cli.webhooks.registry import HANDLERS
 from aimeter_cli.webhooks.results import EventResult
 from tests.webhooks.conftest import NOW, World
 from tests.webhooks.doors.assembly import Parts
-from tests.webhooks.payloads import Event, deletion, failure, payment, renewal
+from tests.webhooks.payloads import (
+    Event,
+    deletion,
+    event,
+    failure,
+    payment,
+    renewal,
+    subscription,
+)
 
 EVENTS = [renewal(), failure(), payment(), deletion()]
 IDS = [each["id"] for each in EVENTS]
@@ -35,6 +43,10 @@ class Listing(StripeDriver):
         super().__init__(Settings(billing_driver="stripe", stripe_api_key="sk_test_listing"))
         self.listed, self.fault = list(events), fault
         self.asked: list[tuple[Sequence[str], datetime, bool]] = []
+        self.whose = Account("acct_1", livemode=False)
+
+    def account(self) -> Account:
+        return self.whose
 
     def events(
         self, types: Sequence[str], created_since: int, *, undelivered: bool = False
@@ -136,7 +148,8 @@ def test_a_pull_killed_before_its_end_leaves_the_cursor(world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "moves"),
     [({"undelivered": True}, False), ({"since": NOW - timedelta(hours=1)}, False),
-     ({"since": NOW - timedelta(days=9)}, True), ({"dry_run": True}, False)],
+     ({"since": NOW - timedelta(days=7)}, False), ({"since": NOW - timedelta(days=9)}, True),
+     ({"dry_run": True}, False)],
 )  # fmt: skip
 def test_only_a_pull_that_leaves_nothing_out_moves_the_cursor(
     world: World, options: dict[str, Any], moves: bool
@@ -166,6 +179,45 @@ def test_a_gap_that_stripe_does_not_list_any_more_is_told_once(world: World) -> 
     assert again.gap is None
 
 
+def test_a_gap_in_which_events_came_another_way_is_no_fault(world: World) -> None:
+    set_cursor(world, NOW - timedelta(days=40))
+    world.receive(renewal(at="2026-11-25"))
+    pulling = Pull(Parts(world.database, world.settings, Listing(EVENTS)))
+    list(pulling.run())
+    assert pulling.gap is not None
+    assert pulling.is_gap_covered
+
+
+def test_a_first_pull_of_the_last_hour_leaves_the_days_before_to_the_next_one(
+    world: World,
+) -> None:
+    driver = Listing(EVENTS)
+    assert pull(world, driver, since=NOW - timedelta(hours=1)) == []
+    assert cursor(world) is None
+    assert [each.event_id for each in pull(world, driver)] == IDS
+
+
+def test_a_first_pull_of_all_that_stripe_lists_moves_the_cursor(world: World) -> None:
+    pull(world, Listing(EVENTS), since=NOW - timedelta(days=30))
+    assert cursor(world) == NOW
+
+
+def test_a_clock_that_is_ahead_of_stripes_passes_nothing_over(world: World) -> None:
+    driver = Listing(EVENTS)
+    driver.whose = Account("acct_1", livemode=False, told_at=NOW)
+    ahead = NOW + timedelta(days=400)
+    assert [each.event_id for each in pull(world, driver, now=ahead)] == IDS
+    assert cursor(world) == NOW
+
+
+def test_an_ignored_event_is_known_when_it_comes_again(world: World) -> None:
+    unknown = event("customer.subscription.updated", subscription(id="sub_Else"), "2026-12-02")
+    driver = Listing([unknown])
+    seen = [pull(world, driver, since=NOW - timedelta(days=30))[0] for _ in range(2)]
+    assert [(each.status, each.is_known) for each in seen] == [("ignored", False),
+                                                              ("ignored", True)]  # fmt: skip
+
+
 def test_two_pulls_of_the_same_events_change_nothing_twice(any_world: World) -> None:
     driver = Listing(EVENTS)
     pull(any_world, driver)
@@ -185,6 +237,16 @@ def test_without_a_driver_or_a_key_it_is_refused(world: World) -> None:
     for driver in (NullDriver(Settings()), StripeDriver(Settings(billing_driver="stripe"))):
         with pytest.raises(ConfigurationError):
             pull(world, driver)
+
+
+def test_a_key_of_another_account_is_refused_and_its_events_too(world: World) -> None:
+    with world.database.write() as session:
+        here = session.get_one(Installation, 1)
+        here.stripe_account, here.stripe_livemode = "acct_other", False
+        session.add(here)
+    with pytest.raises(ConfigurationError, match="acct_1"):
+        pull(world, Listing(EVENTS))
+    assert (world.stored(), cursor(world)) == ([], None)
 
 
 def test_a_key_of_the_other_mode_is_refused_and_its_events_too(world: World) -> None:

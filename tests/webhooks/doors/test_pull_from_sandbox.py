@@ -29,6 +29,7 @@ def test_the_command_pulls_what_stripe_lists_and_moves_on(
     assert pulled.code == 0, pulled.err
     types = [each["type"] for each in pulled.json if each["type"] != "customer.updated"]
     assert types == ["invoiceitem.deleted"] * 2
+    assert "Nothing new at Stripe." in cli("webhooks", "pull").err
     again = cli("webhooks", "pull", "--since", "1h", "--undelivered", "--format", "json")
     assert (again.code, again.json) == (0, [])  # no endpoint is waiting for any
     jobs = cli("status", "--format", "json").json["jobs"]

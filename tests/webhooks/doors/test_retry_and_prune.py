@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from aimeter_cli.repositories.inbox_state import unhandled
+from aimeter_cli.repositories.webhook_queue import due_events
 from aimeter_cli.signals import StopFlag
 from aimeter_cli.webhooks import prune as pruning
 from aimeter_cli.webhooks.registry import HANDLERS
 from tests.conftest import Cli
 from tests.webhooks.conftest import NOW, World
+from tests.webhooks.doors.test_pull import Listing, set_cursor
 from tests.webhooks.payloads import deletion, event, failure, payment, renewal, subscription
 
 BROKEN = renewal(at="2026-12-01T00:00:06")
@@ -112,10 +115,22 @@ def test_prune_empties_what_is_done_with_and_keeps_ids_and_hashes(world: World, 
             "--older-than", "90d", "--format", "json")  # fmt: skip
     rehearsed = cli(*args, "--dry-run")
     assert len(kept(world)) == 5
-    assert (rehearsed.json["pruned"], cli(*args).json["pruned"]) == (2, 2)
-    assert kept(world) == {BROKEN["id"], WAITING["id"], deletion()["id"]}
+    assert (rehearsed.json["pruned"], cli(*args).json["pruned"]) == (3, 3)
+    assert kept(world) == {WAITING["id"], deletion()["id"]}
     assert {each.event_id: each.digest for each in world.stored()} == before
     assert cli(*args).json["pruned"] == 0
+
+
+def test_a_failed_event_is_given_up_with_its_payload(world: World, cli: Cli) -> None:
+    world.receive(BROKEN)
+    world.forget_payloads()
+    again = cli("webhooks", "retry", "--all", "--format", "json")
+    assert (again.code, again.json) == (0, [])
+    with world.database.read() as session:
+        assert unhandled(session) == {}
+        assert due_events(session, failed_before=NOW, most_attempts=9, limit=9) == []
+    [row] = world.stored()
+    assert (row.status, bool(row.error)) == ("failed", True)
 
 
 def test_what_came_later_is_not_pruned_nor_anything_without_consent(world: World, cli: Cli) -> None:
@@ -158,6 +173,30 @@ def test_the_cli_pulls_nothing_without_a_key(world: World, cli: Cli) -> None:
     assert cli("webhooks", "pull", "--since", "last week").code == 2
 
 
+def test_a_list_in_which_nothing_matches_does_not_say_that_there_is_nothing(
+    world: World, cli: Cli
+) -> None:
+    told = cli("subscriptions", "list", "--status", "expired")
+    assert "No subscription matches." in told.out + told.err
+
+
+def test_a_status_that_does_not_exist_is_an_error_of_usage(cli: Cli) -> None:
+    refused = cli("webhooks", "list", "--status", "foo")
+    assert (refused.code, "'--status': 'foo' is not one of 'received'" in refused.err) == (2, True)
+
+
+def test_a_gap_of_the_list_ends_with_3_unless_events_of_that_time_came_another_way(
+    world: World, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aimeter_cli.app.App.driver", Listing([]))
+    for words, code in (([], 3), ([renewal(at="2026-11-25")], 0)):
+        for each in words:
+            world.receive(each)
+        set_cursor(world, NOW - timedelta(days=40))
+        pulled = cli("--as-of", NOW.isoformat(), "webhooks", "pull")
+        assert (pulled.code, "30 days only" in pulled.err) == (code, True)
+
+
 def test_replay_takes_since_as_an_age_or_a_time(world: World, cli: Cli) -> None:
     text = json.dumps([renewal(), deletion()])
     for since in ("20d", "2026-12-11"):
@@ -169,6 +208,20 @@ def test_replay_takes_since_as_an_age_or_a_time(world: World, cli: Cli) -> None:
             deletion()["id"]
         ]
     assert cli("webhooks", "replay", "-", "--since", "yesterday").code == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "options", "hint"),
+    [(BROKEN, ["--dry-run"], None), ({"id": "x"}, [], "--status quarantined"),
+     (BROKEN, [], "retry --all")],
+)  # fmt: skip
+def test_a_retry_is_advised_only_where_something_stored_has_failed(
+    world: World, cli: Cli, payload: dict[str, object], options: list[str], hint: str | None
+) -> None:
+    done = cli("webhooks", "replay", "-", *options, stdin=json.dumps(payload))
+    assert done.code == 3
+    assert (hint or "") in done.err
+    assert ("retry --all" in done.err) is (hint == "retry --all")
 
 
 def test_many_results_are_shown_in_short_to_people(

@@ -75,6 +75,16 @@ HISTORIES: dict[str, list[Event]] = {
     "failed, paid, deleted": [
         made("old"), RENEWED, failure("old"), payment(), RECOVERED, deletion("old"),
     ],
+    "changed, then to a price that no plan has": [
+        made(),
+        TO_MAX,
+        PAUSED,
+        RESUMED,
+        change("2026-11-19T00:00:00", {"items": subscription()["items"]}, "old", price="price_odd"),
+        CANCELS | {"id": "evt_cancels_odd", "created": stamp("2026-11-25"),
+                   "data": {**CANCELS["data"], "object": subscription(
+                       "old", price="price_odd", cancel_at_period_end=True)}},
+    ],
     "changed, cancelled, reactivated": [
         made(),
         TO_MAX,

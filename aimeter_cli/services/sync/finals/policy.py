@@ -25,8 +25,12 @@ class Ended:
 
 
 def apply_policy(context: Context, billable_id: int | None) -> Ended:
-    """One transaction for each subscription that has ended with something pending."""
+    """One transaction for each subscription that has ended with something pending.
+
+    What was held because its subscription ended unpaid is free again once that goes on.
+    """
     result = Ended()
+    _take_back(context, billable_id)
     with context.database.read() as session:
         found = repo.ended_with_pending(session, context.now, billable_id)
         endings = {each.id: _ending(context, each) for each in found}
@@ -56,6 +60,14 @@ def _hold(session: Session, context: Context, subscription: Subscription) -> int
     if held:
         emit_failed(session, context, subscription.billable_id, held, UNPAID)
     return len(held)
+
+
+def _take_back(context: Context, billable_id: int | None) -> None:
+    with context.database.read() as session:
+        ids = repo.held_though_it_goes_on(session, UNPAID, context.now, billable_id)
+    if ids:
+        with context.write() as session:
+            repo.take_back(session, ids, UNPAID, context.now)
 
 
 def _waive(session: Session, context: Context, subscription: Subscription) -> int:
