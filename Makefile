@@ -5,14 +5,20 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 
+# Tests and the demo start many processes, which are slow where each compiles everything again.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Each takes tests that follow each other, and then from the others: fixtures are made less often.
+WORKERS := -n 3 --dist worksteal
+
 # Prints what a command said only if it failed.
 quietly = @said=$$($(1) 2>&1) || { printf '%s\n' "$$said"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-full chaos format documents clean
+.PHONY: help install demo test check bench bench-full chaos check-browser format documents clean
 
 help: ## Say what the targets do
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-11s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-13s %s\n", $$1, $$2}'
 
 install: $(DEV) ## Make .venv with everything that tests and checks need
 
@@ -20,7 +26,7 @@ demo: $(RUNTIME) ## Play the main job through, from an empty folder to an invoic
 	@$(BIN)/python -m tests.demo
 
 test: $(DEV) ## Run the tests
-	@$(BIN)/pytest -q -n 3
+	@$(BIN)/pytest -q $(WORKERS)
 
 check: $(DEV) ## Format, lint, types, layers, documents, tests with branch coverage
 	$(call quietly,$(BIN)/ruff format --check .)
@@ -28,7 +34,7 @@ check: $(DEV) ## Format, lint, types, layers, documents, tests with branch cover
 	$(call quietly,$(BIN)/mypy)
 	$(call quietly,$(BIN)/lint-imports)
 	$(call quietly,$(BIN)/python -m tests.support.documents --check)
-	@$(BIN)/pytest -q -n 3 --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
 
 bench: $(DEV) ## Measure; each figure is a ratio within one run (about 4 minutes)
 	@$(BIN)/python -m tests.bench
@@ -38,6 +44,9 @@ bench-full: $(DEV) ## Measure at scale, in parts of less than ten minutes each: 
 
 chaos: $(DEV) ## Kill, fault and overlap syncs, and prove that nothing is lost or doubled
 	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+check-browser: $(DEV) ## Open reports in a headless Chromium: figures, width, contrast, no requests
+	@$(BIN)/python -m tests.browser
 
 format: $(DEV) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix .

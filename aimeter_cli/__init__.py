@@ -2,7 +2,7 @@
 
 For applications::
 
-    from aimeter_cli import AiMeter, QuotaMiddleware, configure, events, inbox, overages
+    from aimeter_cli import AiMeter, QuotaMiddleware, configure, events, inbox, overages, stripe_ids
 
 Each name is imported when it is used, so that none of it slows the command down.
 """
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aimeter_cli import events, inbox, overages
+    from aimeter_cli import events, inbox, overages, stripe_ids
     from aimeter_cli.domain.allowance import LimitCheck, LimitExceeded
     from aimeter_cli.domain.credits import InsufficientCredits
     from aimeter_cli.errors import AimeterError, UsageNotRecorded
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from aimeter_cli.metering.meter import AiMeter
     from aimeter_cli.metering.result import MeteredResponse, MeteredUsage
     from aimeter_cli.metering.runtime import Runtime, configure
+    from aimeter_cli.repositories.overages import OverageView
 
+_SUBMODULES = ("events", "inbox", "overages", "stripe_ids")
 __version__ = "0.1.0"
 
 _MODULES = {
@@ -32,6 +34,7 @@ _MODULES = {
     "LimitExceeded": "domain.allowance",
     "MeteredResponse": "metering.result",
     "MeteredUsage": "metering.result",
+    "OverageView": "repositories.overages",
     "QuotaMiddleware": "metering.asgi",
     "Runtime": "metering.runtime",
     "UsageNotRecorded": "errors",
@@ -46,6 +49,7 @@ __all__ = [
     "LimitExceeded",
     "MeteredResponse",
     "MeteredUsage",
+    "OverageView",
     "QuotaMiddleware",
     "Runtime",
     "UsageNotRecorded",
@@ -53,11 +57,12 @@ __all__ = [
     "events",
     "inbox",
     "overages",
+    "stripe_ids",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("events", "inbox", "overages"):
+    if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,8 @@ by what they raise.
 from __future__ import annotations
 
 from aimeter_cli.domain.event_types import (
+    AlertRaised,
+    AlertResolved,
     ChargedOverage,
     CreditsAdded,
     CreditsDeducted,
@@ -26,6 +28,8 @@ from aimeter_cli.services.events.listeners import forget, listen, listening
 from aimeter_cli.services.events.signatures import verify_signature
 
 __all__ = [
+    "AlertRaised",
+    "AlertResolved",
     "ChargedOverage",
     "CreditsAdded",
     "CreditsDeducted",

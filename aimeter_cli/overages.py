@@ -9,6 +9,8 @@ from aimeter_cli.repositories.overages import OverageView
 from aimeter_cli.services.overages import by_hand
 from aimeter_cli.services.overages.listing import list_overages
 
+__all__ = ["OverageView", "mark_synced", "unsynced"]
+
 
 def unsynced(billable: object, *, runtime: Runtime | None = None) -> list[OverageView]:
     """Every overage of the billable but the synced, carried and waived ones; newest first."""

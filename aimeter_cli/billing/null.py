@@ -9,6 +9,11 @@ from aimeter_cli.billing.base import Account, ItemRequest, ItemView, Reply
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.settings.table import Settings
 
+SET_DRIVER = (
+    'Set driver = "stripe" under [billing] in aimeter.toml '
+    "(or AI_METERING_BILLING_DRIVER=stripe), and STRIPE_API_KEY in the environment."
+)
+
 
 class NullDriver:
     """Refuses every call, and says how to set a real driver."""
@@ -22,8 +27,7 @@ class NullDriver:
     def ensure_ready(self) -> NoReturn:
         raise ConfigurationError(
             "the billing driver is null: there is nowhere to send overages",
-            hint='Set driver = "stripe" under [billing] in aimeter.toml '
-            "(or AI_METERING_BILLING_DRIVER=stripe), and STRIPE_API_KEY in the environment.",
+            hint=SET_DRIVER,
         )
 
     def account(self) -> Account:

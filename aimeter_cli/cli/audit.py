@@ -36,7 +36,8 @@ def audit(
         with run.app.database.read() as session:
             billable_id = billable_named(session, billable).id
     driver = run.app.driver if remote else None
-    found = run_audit(run.app.database, billable_id=billable_id, driver=driver)
+    with run.progress("Checking") as advance:
+        found = run_audit(run.app.database, billable_id=billable_id, driver=driver, advance=advance)
     _show(run, found)
     if not found.adds_up:
         raise typer.Exit(1)

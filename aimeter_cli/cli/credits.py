@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.cli.invocation import Invocation, invocation
 from aimeter_cli.cli.options import (
     BillableArgument,
@@ -30,7 +31,10 @@ app = typer.Typer(no_args_is_help=True)
 _Whose = Annotated[
     BillableRef | None,
     typer.Argument(
-        metavar="TYPE:ID", parser=BillableRef.parse, help="Every wallet's, if not given."
+        metavar="TYPE:ID",
+        parser=BillableRef.parse,
+        help="Every wallet's, if not given.",
+        autocompletion=completion.billables,
     ),
 ]
 _Amount = Annotated[
@@ -121,8 +125,8 @@ def refund(
 ) -> None:
     """Reverse an entry of the ledger by a new one, never by more than is left of it.
 
-    What was deducted, or paid a usage, comes back; what was added is taken away again, as far as
-    it is not spent.
+    What was deducted, or paid a usage, comes back, and expires as what it was taken from, unless
+    --expires-at says otherwise; what was added is taken away again, as far as it is not spent.
 
     Example: aimeter credits refund 17 --amount 2.50 --reason "call failed"
     """
@@ -185,7 +189,10 @@ def transactions(
     run = invocation(ctx)
     wanted = Filter(None, billable, tuple(kind or ()), since, until)
     found = find_transactions(run.app.database, wanted, limit=limit)
-    run.out.rows(CREDIT_TRANSACTION, found, empty="No credit transaction matches.")
+    empty = "No credit transaction matches."
+    if wanted == Filter():
+        empty = "No credit transaction yet. Make one: aimeter credits add user:42 50"
+    run.out.rows(CREDIT_TRANSACTION, found, empty=empty)
 
 
 def _note(key: str | None, reason: str | None, meta: list[str] | None) -> Note:

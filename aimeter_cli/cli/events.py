@@ -47,7 +47,12 @@ def list_(
         run.app.database, name=name, billable=billable, since=since, undelivered=undelivered,
         failed=failed, limit=limit,
     )  # fmt: skip
-    run.out.rows(EVENT, found, empty="No event matches.")
+    is_narrowed = bool(name or billable or since or undelivered or failed)
+    run.out.rows(
+        EVENT, found,
+        empty="No event matches." if is_narrowed else "No event yet. Usage, credits and Stripe "
+        "make them: aimeter usage record --help",
+    )  # fmt: skip
 
 
 @app.command()
@@ -87,8 +92,8 @@ def deliver(
     run = invocation(ctx)
     with stop_on_signals() as stop:
         report = deliver_events(
-            run.app.database, run.app.settings, now=run.now(), limit=limit, stop=stop, only=sink,
-            dry_run=dry_run,
+            run.app.database, run.app.settings, now=run.now(), limit=limit, stop=stop,
+            only=[sink] if sink is not None else None, dry_run=dry_run,
         )  # fmt: skip
     _show(run, report)
     stop.raise_if_signalled()
@@ -158,6 +163,6 @@ def _show(run: Invocation, report: DeliveryReport) -> None:
         run.out.text(f"{report.events} new, {counts}, {report.remaining} remaining")
     else:
         run.out.one(DELIVERY_RUN, report)
-    if not run.app.settings.event_sinks:
-        run.console.notice("no sink is configured: see event_sinks in aimeter config show")
+    if not run.app.settings.destinations:
+        run.console.notice("no sink is configured: see event_sinks, alerts in aimeter config show")
     run.dry_run_notice(report.dry_run)

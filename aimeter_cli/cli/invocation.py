@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -31,13 +31,14 @@ class Invocation:
         console: Console,
         config: Path | None = None,
         database_url: str | None = None,
-        format: Format | None = None,  # noqa: A002
+        format: Format | Literal["prometheus"] | None = None,  # noqa: A002
         as_of: str | None = None,
     ) -> None:
         self.console = console
         self.database_url = database_url
         self._config = config
-        self._format = format
+        self.is_for_prometheus = format == "prometheus"
+        self._format: Format | None = "plain" if format == "prometheus" else format
         self._as_of = as_of
 
     @cached_property
@@ -54,7 +55,7 @@ class Invocation:
     def out(self) -> Output:
         from aimeter_cli.render.output import Output
 
-        return Output(self.console, self._format)
+        return Output(self.console, self._format, now=self.now)
 
     def now(self) -> datetime:
         return self.app.now()
@@ -69,13 +70,17 @@ class Invocation:
         if dry_run:
             self.console.notice("dry run: nothing was changed")
 
+    @property
+    def has_somebody_to_ask(self) -> bool:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal; off it, ``--yes`` must be there. Raises InvalidInput or Abort."""
         from aimeter_cli.errors import InvalidInput
 
         if yes:
             return
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.has_somebody_to_ask:
             raise InvalidInput(f"{question} There is nobody to ask.", hint="Add --yes to agree.")
         typer.confirm(question, abort=True, err=True)
 
@@ -116,4 +121,9 @@ def known_secrets() -> tuple[str, ...]:
     loaded = opened.__dict__.get("loaded") if opened is not None else None
     if loaded is None:
         return ()
-    return (loaded.settings.stripe_api_key, *loaded.settings.stripe_webhook_secret)
+    from aimeter_cli.settings.load import secret_of
+
+    settings = loaded.settings
+    addresses = (secret_of(sink.slack_env) for sink in settings.alerts if sink.slack_env)
+    known = (settings.stripe_api_key, *settings.stripe_webhook_secret, *addresses)
+    return tuple(secret for secret in known if secret)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -11,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from aimeter_cli.cli.lazy import LazyGroup
+from aimeter_cli.errors import InvalidInput
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -40,8 +42,11 @@ def aimeter(
         str | None, typer.Option(help="Database, instead of the configured one.")
     ] = None,
     format: Annotated[  # noqa: A002
-        Literal["table", "plain", "markdown", "csv", "tsv", "json", "jsonl"] | None,
-        typer.Option(help="Of what is printed; a table on a terminal, plain elsewhere."),
+        Literal["table", "plain", "markdown", "csv", "tsv", "json", "jsonl", "prometheus"] | None,
+        typer.Option(
+            help="Of what is printed; a table on a terminal, plain elsewhere. prometheus: status "
+            "only."
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notices, only errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More details.")] = False,
@@ -59,6 +64,11 @@ def aimeter(
     from aimeter_cli.cli.log import start_logging
     from aimeter_cli.render.console import Console
 
+    if format == "prometheus" and ctx.invoked_subcommand != "status":
+        raise InvalidInput(
+            "--format: prometheus is for aimeter status only",
+            hint="Expected table, plain, markdown, csv, tsv, json or jsonl.",
+        )
     start_logging(log_file)
     console = Console(quiet=quiet, verbose=verbose, no_color=no_color)
     started = Invocation(
@@ -72,5 +82,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     # A short-lived process makes few cycles; looking for them at every 700 objects costs a tenth
     # of its start-up.
     gc.set_threshold(50_000, 20, 20)
+    if os.environ.get("_AIMETER_COMPLETE") == "complete_bash":
+        from aimeter_cli.cli.completion import rejoin_bash_words
+
+        rejoin_bash_words(os.environ)
     get_command(app).main(args, prog_name="aimeter")
     raise AssertionError("the command's main ends the process")  # pragma: no cover

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.domain.currency import currency_code
 from aimeter_cli.domain.money import parse_amount
 from aimeter_cli.domain.periods import parse_time
@@ -79,19 +80,38 @@ def given(**options: Any) -> Any:
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree without being asked.")]
+AS_LISTED = "As plans list shows it."
+Plan = Annotated[
+    str | None,
+    typer.Option(metavar="SLUG", help=AS_LISTED, autocompletion=completion.plans),
+]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")]
 Currency = Annotated[
     str | None,
-    typer.Option(parser=currency_code, metavar="CODE", help="Three letters, such as usd."),
+    typer.Option(
+        parser=currency_code,
+        metavar="CODE",
+        help="Three letters, such as usd.",
+        autocompletion=completion.currencies,
+    ),
 ]
 BillableArgument = Annotated[
     BillableRef,
-    typer.Argument(metavar="TYPE:ID", parser=BillableRef.parse, help="Such as user:42."),
+    typer.Argument(
+        metavar="TYPE:ID",
+        parser=BillableRef.parse,
+        help="Such as user:42.",
+        autocompletion=completion.billables,
+    ),
 ]
 BillableOption = Annotated[
     BillableRef | None,
     typer.Option(
-        "--billable", metavar="TYPE:ID", parser=BillableRef.parse, help="Such as user:42."
+        "--billable",
+        metavar="TYPE:ID",
+        parser=BillableRef.parse,
+        help="Such as user:42.",
+        autocompletion=completion.billables,
     ),
 ]
 Customer = Annotated[str | None, typer.Option("--stripe-customer", metavar="cus_…")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.cli.invocation import Invocation, invocation
 from aimeter_cli.cli.options import BillableOption, DryRun, Yes
 from aimeter_cli.errors import Conflict, InvalidInput, RowsFailed
@@ -35,7 +36,10 @@ def list_(
     ] = False,
     synced: Annotated[bool, typer.Option("--synced", help="On an invoice item.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Refused by Stripe.")] = False,
-    status: Annotated[list[str] | None, typer.Option(help="Repeat for several.")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="Repeat for several.", autocompletion=completion.overage_statuses),
+    ] = None,
     billable: BillableOption = None,
     period: Annotated[
         str | None, typer.Option(metavar="MONTH", help="Of service, such as 2026-10.")
@@ -56,13 +60,16 @@ def list_(
     statuses = statuses_of(unsynced=unsynced, synced=synced, failed=failed, status=status or ())
     month = month_or_time(period, run.app.settings.timezone) if period is not None else None
     reasons = _stranded(run, billable) if stranded else None
+    is_narrowed = bool(statuses or billable or period or run_id or stranded)
     found = list_overages(
         run.app.database, statuses=statuses, billable=str(billable) if billable else None,
         period=month, run=run_id, stranded=reasons, limit=limit,
     )  # fmt: skip
-    run.out.rows(STRANDED if stranded else OVERAGE, found.rows, empty="No overage matches.")
-    for line in found.summary:
-        run.console.notice(line)
+    run.out.rows(
+        STRANDED if stranded else OVERAGE, found.rows,
+        empty="No overage matches." if is_narrowed else "No overage yet: no usage lies beyond its "
+        "plan. See what is used: aimeter usage report", summary=found.summary,
+    )  # fmt: skip
 
 
 @app.command()

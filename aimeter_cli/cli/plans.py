@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.cli.invocation import Invocation, invocation
 from aimeter_cli.cli.options import Currency, DryRun, amount, given, whole
 from aimeter_cli.errors import InvalidInput
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-_Slug = Annotated[str, typer.Argument(metavar="SLUG", help="As plans list shows it.")]
+_Slug = Annotated[
+    str,
+    typer.Argument(metavar="SLUG", help="As plans list shows it.", autocompletion=completion.plans),
+]
 _TokenLimit = Annotated[
     int | None,
     typer.Option(parser=whole("--token-limit"), metavar="N", help="Tokens that a period covers."),
@@ -188,7 +192,7 @@ def archive(
     undo: Annotated[bool, typer.Option("--undo", help="Open it to new subscriptions.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Close a plan to new subscriptions; existing ones keep limits and prices.
+    """Close a plan to new subscriptions; existing ones keep limits and prices. --undo opens it.
 
     Example: aimeter plans archive starter-2025
     """

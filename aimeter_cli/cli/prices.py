@@ -59,4 +59,6 @@ def show(
     from aimeter_cli.services.prices.catalogue import show_price
 
     run = invocation(ctx)
-    run.out.rows(PRICE, show_price(run.app.prices, provider, model, at=at or run.now()))
+    run.out.rows(
+        PRICE, show_price(run.app.prices, provider, model, at=at or run.now()), footer=False
+    )

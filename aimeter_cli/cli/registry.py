@@ -43,6 +43,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("prices", "prices", "app", "What models cost: the configuration's, then the library's."),
     Entry("webhooks", "webhooks", "app", "Stripe's events: take them in, look, try again."),
     Entry("events", "events", "app", "What happened here, and its way to your sinks."),
+    Entry("import", "import_", "app", "Move here from another system."),
+    Entry("alerts", "alerts", "app", "What needs a person, and who is told of it."),
     Entry("db", "db", "app", "Migrate, inspect and back up the database."),
     Entry("sandbox", "sandbox", "sandbox", "Run a stand-in for Stripe on this machine."),
 )

@@ -8,7 +8,7 @@ import typer
 
 from aimeter_cli.cli.invocation import Invocation, invocation
 from aimeter_cli.cli.options import BillableOption, DryRun
-from aimeter_cli.errors import NotFound, RowsFailed
+from aimeter_cli.errors import RowsFailed
 from aimeter_cli.render.nouns.sync import BLOCKED, FINAL_INVOICE, STATE, SUMMARY, SYNC_ITEM
 
 if TYPE_CHECKING:
@@ -101,13 +101,9 @@ def status(ctx: typer.Context) -> None:
 def _billable_id(run: Invocation, ref: BillableRef | None) -> int | None:
     if ref is None:
         return None
-    from aimeter_cli.repositories.billables import find_billable
+    from aimeter_cli.services.billables import show_billable
 
-    with run.app.database.read() as session:
-        found = find_billable(session, ref)
-    if found is None:
-        raise NotFound(f"there is no billable {ref}", hint="aimeter billables list")
-    return found.id
+    return show_billable(run.app.database, ref).id
 
 
 def _show(run: Invocation, report: Report) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlmodel import Session
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aimeter_cli.domain.events import Emitted
 
 _BUSY_TIMEOUT_SECONDS = 60
+_EXPECTED = "Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
 _WRITE = "aimeter_write"
 EMITTED = "emitted"
 """Where a session keeps what is to be told after its commit."""
@@ -36,18 +37,7 @@ class Database:
     """The engine with its transactions. Built once, in ``app``."""
 
     def __init__(self, url: str) -> None:
-        try:
-            self.url = make_url(url)
-        except (ArgumentError, ValueError):
-            raise ConfigurationError(
-                "database_url is not a database URL",
-                hint="Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
-            ) from None
-        if self.url.get_backend_name() not in ("sqlite", "postgresql"):
-            raise ConfigurationError(
-                f"database_url: {self.url.get_backend_name()} is not supported",
-                hint="Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
-            )
+        self.url = checked_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._make_engine()
         self.read_only_reason: str | None = None
@@ -62,7 +52,8 @@ class Database:
     @property
     def safe_url(self) -> str:
         """The URL without its password."""
-        return self.url.render_as_string(hide_password=True)
+        secret = [name for name in self.url.query if "password" in name.lower()]
+        return self.url.difference_update_query(secret).render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -138,6 +129,26 @@ class Database:
         # As a listener, it would make the engine look for listeners at every statement.
         engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment, method-assign]
         return engine
+
+
+def checked_url(text: str) -> URL:
+    """The URL of a database of a kind that we know. Raises ConfigurationError."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError("database_url is not a database URL", hint=_EXPECTED) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"database_url: {url.get_backend_name()} is not supported", hint=_EXPECTED
+        )
+    return url
+
+
+def is_missing_file(url: str) -> bool:
+    """Whether that SQLite database is not there yet; ``Database`` would make it."""
+    parsed = make_url(url)
+    name = parsed.database
+    return parsed.get_backend_name() == "sqlite" and bool(name) and not Path(str(name)).exists()
 
 
 def is_deadlock(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 
 from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
+from aimeter_cli.domain.rates import how_to_get_rate
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.usages import UNPAID, WAITING, Usage, UsageCounter
 from aimeter_cli.repositories.outbox import references
@@ -50,7 +51,7 @@ def usages(app: App) -> Iterator[Check]:
             hint = f'Add a price under [prices.{provider}."{model}"], then aimeter usage reprice.'
         else:
             told = f"{count} in {currency} without a rate into {plan_currency}: {provider} {model}"
-            hint = f"aimeter rates set {currency} {plan_currency} RATE, then aimeter usage reprice."
+            hint = f"{how_to_get_rate(currency, plan_currency)}; then aimeter usage reprice."
         yield Check("usages", "warning", told, f"{hint} Until then not charged by cost.")
 
 

@@ -9,9 +9,10 @@ from aimeter_cli.app import App
 from aimeter_cli.billing.base import Reply
 from aimeter_cli.billing.directory import DirectoryDriver, Object, directory_of
 from aimeter_cli.doctor.check import Check
-from aimeter_cli.doctor.webhooks import PULL, RECENT, SILENCE
+from aimeter_cli.doctor.webhooks import SILENCE
 from aimeter_cli.domain.sync import Answer
 from aimeter_cli.repositories.webhook_events import stored_states
+from aimeter_cli.services.health import PULL, RECENT
 from aimeter_cli.services.jobs import last_run
 from aimeter_cli.webhooks.registry import HANDLERS
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import func, select
-
 from aimeter_cli.app import App
 from aimeter_cli.db.clock import database_now
 from aimeter_cli.doctor.check import Check
-from aimeter_cli.repositories.deliveries import NEW, PENDING, deliveries, events
+from aimeter_cli.repositories.deliveries import backlog
 
 _SILENCE = timedelta(hours=1)
 _CRON = "*/5 * * * * aimeter events deliver in a crontab runs it every five minutes."
@@ -18,19 +16,12 @@ _CRON = "*/5 * * * * aimeter events deliver in a crontab runs it every five minu
 
 def event_sinks(app: App) -> Iterator[Check]:
     """What was given up, and what has been waiting for more than an hour."""
-    sinks = [sink.name for sink in app.settings.event_sinks]
+    sinks = [sink.name for sink in app.settings.destinations]
     if not sinks:
         yield Check("events", "skipped", "no sink is configured")
         return
-    pending = select(events.c.created_at).join(deliveries)
-    pending = pending.where(PENDING, deliveries.c.sink.in_(sinks))
-    new = select(events.c.created_at).where(NEW)
-    waiting = pending.union_all(new).subquery()
-    given_up = select(func.count()).where(deliveries.c.status == "failed")
     with app.database.read() as session:
-        connection = session.connection()
-        failed = connection.execute(given_up).scalar_one()
-        oldest = connection.execute(select(func.min(waiting.c.created_at))).scalar_one()
+        _, _, failed, oldest = backlog(session, sinks)
         late = oldest is not None and database_now(session) - oldest > _SILENCE
     if failed:
         told = f"{failed} delivery(ies) given up"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from aimeter_cli.app import App
+from aimeter_cli.doctor.alerts import alerts
 from aimeter_cli.doctor.backlog import overages, unpaid, usages
 from aimeter_cli.doctor.check import Check
 from aimeter_cli.doctor.database import database, migration
 from aimeter_cli.doctor.deliveries import deliveries
 from aimeter_cli.doctor.events import event_sinks
+from aimeter_cli.doctor.lost import lost
 from aimeter_cli.doctor.stranded import stranded
 from aimeter_cli.doctor.stripe import account, driver, key
 from aimeter_cli.doctor.sync import last_sync, paused, strategy
@@ -46,6 +48,7 @@ EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
     ("last sync", last_sync, False),
     ("overages", overages, False),
     ("stranded", stranded, False),
+    ("lost invoices", lost, False),
     ("usages", usages, False),
     ("unpaid usages", unpaid, False),
     ("stripe ids", stripe_ids, False),
@@ -54,6 +57,7 @@ EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
     ("inbox", inbox, False),
     ("endpoint", deliveries, False),
     ("events", event_sinks, False),
+    ("alerts", alerts, False),
 )
 """(name, examination, whether the later ones need it)."""
 

@@ -9,11 +9,10 @@ from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
 from aimeter_cli.repositories import inbox_state
 from aimeter_cli.repositories.installation import installation
-from aimeter_cli.services.jobs import last_run
+from aimeter_cli.services.health import RECENT
+from aimeter_cli.services.health import inbox as measured
 
-PULL = "webhooks-pull"
 SILENCE = timedelta(days=3)
-RECENT = timedelta(days=7)
 _SHOWN = 5
 _CRON = "*/15 * * * * aimeter webhooks pull in a crontab fetches what no endpoint has taken."
 _SYNC_IDS = "aimeter subscriptions sync-stripe-ids finds them, in cron too"
@@ -50,16 +49,13 @@ def stripe_ids(app: App) -> Iterator[Check]:
 def last_event(app: App) -> Iterator[Check]:
     """When an event came in, or a pull found that there was none."""
     with app.database.read() as session:
-        linked = inbox_state.linked(session)
-        event = inbox_state.newest_event(session)
-        pull = last_run(session, PULL, succeeded=True)
-    pulled = pull.finished_at if pull is not None else None
+        found = measured(session, app.now())
+    linked, event, pulled, newest = found.linked, found.newest_at, found.pulled_at, found.heard_at
     if not linked:
         yield Check("last event", "skipped", "no live subscription has a Stripe id")
         return
     came = f"the last one came {event:%Y-%m-%d %H:%M} UTC" if event else "none has ever come"
     asked = f"last pulled {pulled:%Y-%m-%d %H:%M} UTC" if pulled else "never pulled"
-    newest = max((time for time in (event, pulled) if time is not None), default=None)
     told = f"{came}, {asked}"
     if newest is None or app.now() - newest > SILENCE:
         told += f": {linked} subscription(s) may not be as at Stripe"
@@ -93,10 +89,9 @@ def signatures(app: App) -> Iterator[Check]:
 def inbox(app: App) -> Iterator[Check]:
     """Stored events that have had no effect yet."""
     with app.database.read() as session:
-        due = inbox_state.unhandled(session)
-        waiting, subscriptions = inbox_state.waiting(session)
-        rubbish = inbox_state.quarantined_since(session, app.now() - RECENT)
-    failed, received = due.get("failed", 0), due.get("received", 0)
+        found = measured(session, app.now())
+        waiting, subscriptions = inbox_state.waiting(session, app.now() - RECENT)
+    failed, received, rubbish = found.failed, found.received, found.quarantined
     if failed:
         hint = "aimeter webhooks list --status failed shows why; aimeter webhooks retry --all."
         yield Check("inbox", "warning", f"{failed} event(s) failed", hint)
@@ -104,13 +99,20 @@ def inbox(app: App) -> Iterator[Check]:
         told = f"{received} event(s) stored and not handled: a process was stopped, or is busy"
         yield Check("inbox", "warning", told, "aimeter webhooks retry --all handles them.")
     if rubbish:
-        told = f"{rubbish} quarantined within {RECENT.days} days: no events, or altered ones"
+        told = (
+            f"{rubbish} quarantined within {RECENT.days} days: no events, altered ones, or of "
+            "another mode"
+        )
         yield Check(
             "inbox", "warning", told, "aimeter webhooks list --status quarantined shows them."
         )
     if waiting:
         told = f"{waiting} event(s) wait for {subscriptions} subscription(s) not known here"
-        hint = f"{_SYNC_IDS}. Those of other products at Stripe may stay."
+        hint = (
+            f"{_SYNC_IDS}; aimeter webhooks retry --all takes up what is known by now. Those of "
+            f"other products are told of for {RECENT.days} days; aimeter webhooks list --status "
+            "waiting shows all."
+        )
         yield Check("inbox", "warning", told, hint)
     if not (failed or received or rubbish or waiting):
         yield Check("inbox", "ok", "every event is handled")

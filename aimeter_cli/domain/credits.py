@@ -7,8 +7,10 @@ Source: DESIGN.md, "Metering rules" and "Vocabulary".
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -22,11 +24,22 @@ SPENDING = ("deduct", "usage")
 
 
 class Grant(NamedTuple):
-    """Credits that came at once; ``remaining`` is not spent yet. ``transaction_id`` brought it."""
+    """Credits that came at once; ``remaining`` is not spent yet. ``transaction_id`` brought it.
+
+    ``expires_at`` None: never.
+    """
 
     id: int
     transaction_id: int
     remaining: int
+    expires_at: datetime | None = None
+
+
+class Lot(NamedTuple):
+    """Credits with one expiry (None: never), spent or given back together."""
+
+    amount: int
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,41 @@ def take(grants: Sequence[Grant], amount: int) -> tuple[dict[int, int], int]:
         after[grant.id] = grant.remaining - part
         amount -= part
     return after, amount
+
+
+def split(lots: Iterable[Lot], amounts: Sequence[int]) -> list[list[Lot]]:
+    """Which of the lots each amount spent, one amount after the other."""
+    left = deque(lots)
+    spent: list[list[Lot]] = []
+    for amount in amounts:
+        mine: list[Lot] = []
+        missing = amount
+        while missing and left:
+            lot = left.popleft()
+            part = min(lot.amount, missing)
+            mine.append(lot._replace(amount=part))
+            missing -= part
+            if part < lot.amount:
+                left.appendleft(lot._replace(amount=lot.amount - part))
+        spent.append(mine)
+    return spent
+
+
+def given_back(lots: Sequence[Lot], spent: int, undone: int, amount: int) -> list[Lot]:
+    """Which credits ``amount`` of ``spent`` gives back, where ``undone`` came back before.
+
+    What was spent last comes back first: it lasts longest. What is in no lot never expires. The
+    result is in the order of spending.
+    """
+    rest = spent - sum(lot.amount for lot in lots)
+    back: list[Lot] = []
+    for lot in (Lot(rest, None), *reversed(lots)):
+        passed = min(undone, lot.amount)
+        part = min(lot.amount - passed, amount)
+        undone, amount = undone - passed, amount - part
+        if part:
+            back.append(lot._replace(amount=part))
+    return back[::-1]
 
 
 def remaining_of_new(balance: int, amount: int) -> int:

@@ -180,6 +180,32 @@ class ProviderCallFailed(Event):
     error: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alert(Event):
+    alert: str | None
+    kind: str | None
+    subject: str | None
+    detail: str | None
+    facts: Mapping[str, Any] | None
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised(_Alert):
+    """What needs a person has begun, or goes on: then ``is_reminder``. ``alert`` is the name in the
+    configuration; ``hint`` says what to type."""
+
+    hint: str | None
+    is_reminder: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertResolved(_Alert):
+    """It is over; or, with ``is_watched`` false, the configuration asks for it no more."""
+
+    is_watched: bool | None
+
+
 TYPES: dict[EventName, type[Event]] = {
     EventName.USAGE_RECORDED: UsageRecorded,
     EventName.LIMIT_APPROACHING: LimitApproaching,
@@ -192,6 +218,8 @@ TYPES: dict[EventName, type[Event]] = {
     EventName.PAYMENT_FAILED: PaymentFailed,
     EventName.SUBSCRIPTION_EXPIRED: SubscriptionExpired,
     EventName.PROVIDER_CALL_FAILED: ProviderCallFailed,
+    EventName.ALERT_RAISED: AlertRaised,
+    EventName.ALERT_RESOLVED: AlertResolved,
 }
 
 

@@ -25,6 +25,8 @@ class EventName(StrEnum):
     PAYMENT_FAILED = "PaymentFailed"
     SUBSCRIPTION_EXPIRED = "SubscriptionExpired"
     PROVIDER_CALL_FAILED = "ProviderCallFailed"
+    ALERT_RAISED = "AlertRaised"
+    ALERT_RESOLVED = "AlertResolved"
 
 
 class Emitted(NamedTuple):

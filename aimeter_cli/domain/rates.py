@@ -73,6 +73,11 @@ class Conversion:
 IDENTITY = Conversion(Fraction(1), "same currency")
 
 
+def how_to_get_rate(base: str, quote: str) -> str:
+    """What to type."""
+    return f"aimeter rates update --from ecb, or aimeter rates set {base} {quote} RATE"
+
+
 class NoRate(AimeterError):
     """No usable rate between two currencies; the message names it and says what to type."""
 
@@ -85,7 +90,7 @@ class NoRate(AimeterError):
                 f"the rate from {too_old.base} to {too_old.quote} of "
                 f"{too_old.effective_at:%Y-%m-%d} is older than rate_max_age"
             )
-        super().__init__(message, hint=f"aimeter rates set {base} {quote} RATE")
+        super().__init__(message, hint=how_to_get_rate(base, quote))
 
 
 Lookup = Callable[[str, str], Rate | None]

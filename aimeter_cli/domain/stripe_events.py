@@ -1,4 +1,4 @@
-"""A Stripe event as it comes: its envelope, its fingerprint, and which of two is the later.
+"""A Stripe event as it comes: its envelope, its content, and which of two is the later.
 
 Sources: https://docs.stripe.com/api/events/object, DESIGN.md "Webhooks", STRIPE.md "Webhooks".
 Nothing here knows what an event means; the facts in it are read by ``stripe_payloads``.
@@ -6,13 +6,10 @@ Nothing here knows what an event means; the facts in it are read by ``stripe_pay
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 from aimeter_cli.errors import InvalidInput
@@ -20,6 +17,8 @@ from aimeter_cli.errors import InvalidInput
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,255}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,120}")
 _LATEST = 253_402_300_799  # the last second of the year 9999
+_FAILED = "invoice.payment_failed"
+_MOST_ATTEMPTS = 2**31
 _PER_DELIVERY = ("pending_webhooks",)
 """Fields of the same event that differ from one delivery to the next."""
 
@@ -48,21 +47,24 @@ class StripeEvent:
         found = self.object.get("id")
         return found if isinstance(found, str) and _ID.fullmatch(found) else None
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON, without what differs from delivery to delivery."""
-        content = {k: v for k, v in self.document.items() if k not in _PER_DELIVERY}
-        return sha256(
-            json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-        ).hexdigest()
+    @property
+    def attempt_count(self) -> int | None:
+        """Which attempt to pay its invoice has failed."""
+        told = self.object.get("attempt_count") if self.type == _FAILED else None
+        return told if isinstance(told, int) and 0 <= told < _MOST_ATTEMPTS else None
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """What is the same in every delivery of the event."""
+        return {k: v for k, v in self.document.items() if k not in _PER_DELIVERY}
 
 
 def parse_event(document: object) -> StripeEvent:
     """The event in a parsed JSON value. Raises NotAnEvent, which never quotes the payload."""
     envelope = _checked_envelope(document)
     data = envelope.get("data")
-    body = data.get("object") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or not isinstance(body, Mapping):
+    body = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(body, dict):
         raise NotAnEvent("not a Stripe event: it has no data.object")
     previous, version = data.get("previous_attributes"), envelope.get("api_version")
     return StripeEvent(
@@ -72,7 +74,7 @@ def parse_event(document: object) -> StripeEvent:
         livemode=_livemode(envelope.get("livemode")),
         api_version=version if isinstance(version, str) else None,
         object=body,
-        previous=previous if isinstance(previous, Mapping) else {},
+        previous=previous if isinstance(previous, dict) else {},
         document=envelope,
     )
 
@@ -110,10 +112,10 @@ def _rank(event: StripeEvent) -> int:
 
 def _checked_envelope(document: object) -> Mapping[str, Any]:
     """Tells what is no event apart; an EventBridge envelope is opened."""
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         raise NotAnEvent("not a Stripe event: expected a JSON object")
     detail = document.get("detail") if "detail-type" in document else None
-    envelope: Mapping[str, Any] = detail if isinstance(detail, Mapping) else document
+    envelope: Mapping[str, Any] = detail if isinstance(detail, dict) else document
     kind = envelope.get("object")
     if kind == "event":
         return envelope

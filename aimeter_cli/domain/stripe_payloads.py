@@ -214,7 +214,7 @@ def _line_subscription(line: Mapping[str, Any]) -> str | None:
 
 def _id(value: object) -> str | None:
     """The id in a field that may be expanded to the whole object."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = value.get("id")
     return value if isinstance(value, str) and value and value.isprintable() else None
 
@@ -227,7 +227,7 @@ def _required(body: Mapping[str, Any], field: str) -> str:
 
 
 def _hash(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}  # an ABC would take ten times as long
 
 
 def _time(source: Mapping[str, Any], field: str) -> datetime | None:

@@ -4,9 +4,11 @@ from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from aimeter_cli.models import (
+    alerts,
     billables,
     domain_events,
     final_invoices,
+    imported_rows,
     installation,
     items,
     job_runs,
@@ -31,9 +33,11 @@ for _table in METADATA.tables.values():
 
 __all__ = [
     "METADATA",
+    "alerts",
     "billables",
     "domain_events",
     "final_invoices",
+    "imported_rows",
     "installation",
     "items",
     "job_runs",

@@ -70,7 +70,8 @@ class Usage(SQLModel, table=True):
 class UsageDay(SQLModel, table=True):
     """What is left of pruned usages: their sums of one ``day`` (UTC, ``2026-10-31``).
 
-    Several rows may be of one day; sums go over all. ``requests`` are without adjustments.
+    Of an imported overage there is nothing else, either: one row has its charge. Several rows may
+    be of one day; sums go over all. ``requests`` are without adjustments.
     """
 
     __tablename__ = "ai_usage_days"
@@ -109,7 +110,7 @@ class UsageCounter(SQLModel, table=True):
 
     A trial has its own, so that the order in which its usages arrive changes no charge.
     ``approached_at``, ``reached_at``: when the events of this period were emitted. ``is_adjusted``:
-    usages were counted under other limits, repriced or pruned, so that it cannot be replayed.
+    usages were imported, counted under other limits, repriced or pruned: it cannot be replayed.
     """
 
     __tablename__ = "ai_usage_counters"

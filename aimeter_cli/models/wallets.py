@@ -30,7 +30,8 @@ class CreditTransaction(SQLModel, table=True):
     """One signed entry of the ledger, never changed. ``reverses_id``: the entry that it undoes.
 
     ``fingerprint``: a hash of what the caller said, by which a repeat of ``idempotency_key`` with
-    other content is told from a true one. ``meta`` is a JSON object.
+    other content is told from a true one. ``meta`` is a JSON object. ``lots``: what of its amount
+    was spent of credits that expire, in the order of spending: JSON, ``[[nanos, ISO time], …]``.
     """
 
     __tablename__ = "ai_credit_transactions"
@@ -56,6 +57,7 @@ class CreditTransaction(SQLModel, table=True):
     reverses_id: int | None = reference("ai_credit_transactions.id", nullable=True)
     meta: str | None = None
     created_at: datetime = moment()
+    lots: str | None = None
 
 
 class CreditGrant(SQLModel, table=True):

@@ -13,9 +13,10 @@ STATUSES = ("received", "processed", "ignored", "stale", "failed", "quarantined"
 
 
 class WebhookEvent(SQLModel, table=True):
-    """``payload`` is the raw text, empty once it has been pruned; ``digest`` its SHA-256 over the
-    parsed content, which stays. ``waits_for``: the Stripe subscription that is not known here yet;
-    the event is handled as soon as it is."""
+    """``payload`` is the raw text, empty once it has been pruned; ``digest`` its SHA-256,
+    which stays. ``waits_for``: the Stripe subscription or customer that is not
+    known here yet; the event is handled as soon as it is. ``attempt_count``: of a failed payment,
+    which attempt of its invoice it was."""
 
     __tablename__ = "ai_webhook_events"
     __table_args__ = (
@@ -38,6 +39,7 @@ class WebhookEvent(SQLModel, table=True):
     status: str
     error: str | None = None
     waits_for: str | None = None
+    attempt_count: int | None = None
     attempts: int = 0
     received_at: datetime = moment()
     handled_at: datetime | None = moment(nullable=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +16,8 @@ from aimeter_cli.render.safe import harmless
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def for_people(noun: Noun, column: Column, row: Any, *, short: bool = False) -> str:
-    """A harmless text; money with its currency, times to the second, or ``short`` to the minute."""
+def for_people(noun: Noun, column: Column, row: Any) -> str:
+    """A harmless text; money with its currency, times to the second."""
     value = column.value(row)
     if value is None:
         return column.none
@@ -27,8 +27,8 @@ def for_people(noun: Noun, column: Column, row: Any, *, short: bool = False) -> 
     if column.kind == COUNT:
         return f"{value:,}"
     if column.kind == TIME:
-        return f"{value.astimezone(UTC):%F %H:%MZ}" if short else iso(value.replace(microsecond=0))
-    return harmless(_text(column, value)) or column.none
+        return iso(value.replace(microsecond=0))
+    return harmless(_words(column, value)) or column.none
 
 
 def separated(column: Column, row: Any) -> str:
@@ -72,6 +72,15 @@ def _of(column: Column) -> Noun:
     if column.of is None:
         raise TypeError(f"column {column.name} holds rows and does not say of which noun")
     return column.of
+
+
+def _words(column: Column, value: Any) -> str:
+    """As :func:`_text`, but nothing is named as only Python names it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.kind == MAP:
+        value = {key: "-" if member is None else member for key, member in value.items()}
+    return _text(column, value)
 
 
 def _number(column: Column, value: Any) -> str:

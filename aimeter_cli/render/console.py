@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 
 from aimeter_cli.render.safe import harmless_lines
+from aimeter_cli.render.terminal import is_dumb, wants_color
 
 
 class Console:
@@ -17,11 +17,11 @@ class Console:
     ) -> None:
         self.quiet = quiet
         self.verbose = verbose
-        self.color = not no_color and not os.environ.get("NO_COLOR")
+        self.color = wants_color(no_color)
 
     @property
     def shows_progress(self) -> bool:
-        return sys.stderr.isatty() and not self.quiet
+        return sys.stderr.isatty() and not is_dumb() and not self.quiet
 
     def notice(self, text: str) -> None:
         """What was done, or what to do next."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from aimeter_cli.errors import AimeterError
 from aimeter_cli.render.cells import nested
 from aimeter_cli.render.console import Console
 from aimeter_cli.render.noun import ROWS, Noun
+
+if TYPE_CHECKING:
+    from aimeter_cli.render.terminal import Terminal
 
 Format = Literal["table", "plain", "markdown", "csv", "tsv", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -19,22 +24,53 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 class Output:
     """Writes data, and data only.
 
-    Without a ``format``: a Rich table on a terminal, plain text elsewhere. A reader that goes away
-    (``| head -1``) ends the writing quietly; the command keeps its own exit code.
+    Without a ``format``: a table on a terminal, plain text elsewhere. A reader that goes away
+    (``| head -1``) ends the writing quietly; the command keeps its own exit code. ``now``: beside
+    which a terminal's times are told as ages.
     """
 
-    def __init__(self, console: Console, format: Format | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        console: Console,
+        format: Format | None = None,  # noqa: A002
+        *,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         if sys.stdout is None:  # the caller has closed it
             raise AimeterError("standard output is closed: there is nowhere to print to")
         self._console = console
+        self._now = now
+        self._ends_with_table = False
         self.format: Format = format or ("table" if sys.stdout.isatty() else "plain")
 
     @property
     def is_for_people(self) -> bool:
         return self.format in ("table", "plain", "markdown")
 
-    def rows(self, noun: Noun, rows: Iterable[Any], *, empty: str = "") -> None:
-        """A list. ``empty`` is said on stderr, in the formats for people, when there is none."""
+    @property
+    def is_on_terminal(self) -> bool:
+        """Whether somebody sees a table as it is printed."""
+        return self.format == "table" and sys.stdout.isatty()
+
+    @property
+    def terminal(self) -> Terminal | None:
+        """What somebody sees it on, for what is shown nowhere else; None off a terminal."""
+        return self._terminal if self.is_on_terminal else None
+
+    def rows(
+        self,
+        noun: Noun,
+        rows: Iterable[Any],
+        *,
+        empty: str = "",
+        summary: Sequence[str] = (),
+        footer: bool = True,
+    ) -> None:
+        """A list. ``empty`` is said on stderr, in the formats for people, when there is none.
+
+        ``summary``: lines for stderr, whatever the format. With ``footer`` a terminal is told what
+        the list comes to, unless they tell it, and the command to go on with.
+        """
         if self.format == "jsonl":
             from aimeter_cli.render.documents import line
 
@@ -55,6 +91,12 @@ class Output:
                 self._table(noun, listed)
             elif empty:
                 self._console.notice(empty)
+            if listed and footer and noun.next and self.is_on_terminal:
+                from aimeter_cli.render.footers import footer_of
+
+                summary = footer_of(noun, listed, summary)
+        for text in summary:
+            self._console.notice(text)
 
     def one(self, noun: Noun, row: Any) -> None:
         """A single object: lines of field and value for people, every field of it elsewhere."""
@@ -73,26 +115,37 @@ class Output:
             self._pairs(noun, row)
 
     def text(self, text: str) -> None:
-        """Lines of our own, such as a file that a command prints."""
+        """Lines of our own, such as a file that a command prints; a terminal's break at words."""
         from aimeter_cli.render.safe import harmless_lines
 
-        self._write(harmless_lines(text).rstrip("\n") + "\n")
+        shown = harmless_lines(text).rstrip("\n")
+        if self.is_on_terminal:
+            shown = "\n".join(_broken(line, self._terminal.width) for line in shown.split("\n"))
+        self._write(shown + "\n")
+
+    def document(self, document: str) -> None:
+        """A file of ours, to the byte; what it holds from outside is harmless already."""
+        self._write(document)
 
     def _table(self, noun: Noun, rows: list[Any]) -> None:
+        """A line apart from a table before it."""
+        if self._ends_with_table:
+            self._write("\n")
         if self.format == "table":
             from aimeter_cli.render.tables import rich_table
 
-            self._write(rich_table(noun, rows, color=self._color))
+            self._write(rich_table(noun, rows, self._terminal))
         else:
             from aimeter_cli.render.plain import plain_table
 
             self._write(plain_table(noun, rows, markdown=self.format == "markdown"))
+        self._ends_with_table = True
 
     def _pairs(self, noun: Noun, row: Any) -> None:
         if self.format == "table":
             from aimeter_cli.render.tables import rich_pairs
 
-            self._write(rich_pairs(noun, row, color=self._color))
+            self._write(rich_pairs(noun, row, self._terminal))
         else:
             from aimeter_cli.render.plain import plain_pairs
 
@@ -101,14 +154,17 @@ class Output:
             if column.kind == ROWS:
                 inner, rows = nested(column, row)
                 if rows:
-                    self._write("\n")
+                    self.text(f"\n{column.title}" if self.format == "table" else "")
                     self._table(inner, rows)
 
-    @property
-    def _color(self) -> bool:
-        return self._console.color and sys.stdout.isatty()
+    @cached_property
+    def _terminal(self) -> Terminal:
+        from aimeter_cli.render.terminal import stdout_terminal
+
+        return stdout_terminal(self._console.color, self._now)
 
     def _write(self, text: str) -> None:
+        self._ends_with_table = False
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -117,6 +173,14 @@ class Output:
         except OSError as error:
             discard_stdout()
             raise AimeterError(f"cannot write the output: {error.strerror}") from None
+
+
+def _broken(line: str, width: int) -> str:
+    """Broken between words, where it is longer than the terminal is wide."""
+    from textwrap import wrap
+
+    broken = wrap(line, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(broken) if len(line) > width else line
 
 
 def discard_stdout() -> None:

@@ -22,18 +22,21 @@ def _nothing(n: int = 1, total: int | None = None) -> None:
 
 @contextmanager
 def progress(console: Console, title: str, total: int | None = None) -> Iterator[Advance]:
-    """A bar while the block runs. Threads may call ``advance``."""
+    """A bar while the block runs, with rate and time left. Threads may call ``advance``."""
     if not console.shows_progress:
         yield _nothing
         return
     from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from aimeter_cli.render.progress_columns import Done, Left, Rate
 
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        Done(),
+        Rate(),
+        Left(),
         console=RichConsole(file=sys.stderr, no_color=not console.color),
         transient=True,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from sqlalchemy import ColumnElement, Table, or_, select, text, union, update
+from sqlalchemy import ColumnElement, Table, or_, select, text, true, union, update
 from sqlmodel import Session
 
+from aimeter_cli.domain.events import EventName
+from aimeter_cli.models.alerts import Alert
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.final_invoices import FinalInvoice
@@ -51,6 +53,8 @@ _events = table_of(DomainEvent)
 _wallets = table_of(CreditWallet)
 _ledger = table_of(CreditTransaction)
 _jobs = table_of(JobRun)
+_alerts = table_of(Alert)
+_OF_ALERTS = (EventName.ALERT_RAISED.value, EventName.ALERT_RESOLVED.value)
 
 
 def unsettled(session: Session, billable_id: int) -> dict[str, int]:
@@ -139,8 +143,10 @@ def rewrite_requests(
 
 
 def rewrite_events(session: Session, billable_id: int, change: Change) -> int:
-    """Payloads, JSON, of domain events about them. Reads all events."""
-    theirs = _events.c.billable_id == billable_id
+    """Payloads, JSON, of domain events about them, and of alerts, which may name anybody. Reads
+    all events. How many events were changed."""
+    theirs = (_events.c.billable_id == billable_id) | _events.c.name.in_(_OF_ALERTS)
+    _rewrite(session, _alerts, ("facts",), true(), change)
     return _rewrite(session, _events, ("payload",), theirs, change)
 
 
@@ -148,7 +154,9 @@ def rewrite_texts(session: Session, billable_id: int, ref: str, change: Change) 
     """Reasons and errors that may name them."""
     theirs = _overages.c.billable_id == billable_id
     _rewrite(session, _overages, ("reason", "last_error"), theirs, change)
-    for table, name in ((_jobs, "error"), (_webhooks, "error")):
+    for table, name in (
+        (_jobs, "error"), (_webhooks, "error"), (_alerts, "subject"),
+    ):  # fmt: skip
         _rewrite(session, table, (name,), table.c[name].contains(ref, autoescape=True), change)
 
 

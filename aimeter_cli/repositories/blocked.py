@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     String,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -35,6 +38,7 @@ _nothing = type_coerce(null(), String)
 _of_billable = (
     (billables.c.type + ":" + billables.c.external_id).label("billable"),
     billables.c.currency.label("billed_in"),
+    billables.c.stripe_customer_id.label("customer"),
 )
 
 
@@ -57,15 +61,30 @@ class BlockedRow(NamedTuple):
     billable: str
     currency: str
     billed_in: str | None
+    customer: str | None
+
+
+_FIELDS = ("id", "billable", "plan_currency", "billed_in", "customer")
 
 
 def blocked_groups(session: Session, billable_id: int | None, examples: int) -> list[BlockedGroup]:
     """No customer, no rate, held, failed, or behind an item or an invoice that is."""
+    asked = {"billable_id": billable_id, "examples": examples}
+    groups: dict[tuple[str, str | None], tuple[int, list[BlockedRow]]] = {}
+    for row in session.connection().execute(_first_of_each(billable_id is not None), asked):
+        _, found = groups.setdefault((row.kind, row.detail), (row.of_kind, []))
+        found.append(BlockedRow(*(getattr(row, name) for name in _FIELDS)))
+    return [
+        BlockedGroup(kind, detail, count, found)
+        for (kind, detail), (count, found) in groups.items()
+    ]
+
+
+@cache
+def _first_of_each(of_one: bool) -> Select[Any]:
+    """The first :examples of each group; ``of_one``: of :billable_id."""
     rows = union_all(
-        _unsent(billable_id),
-        _stopped(billable_id),
-        _on_stopped_items(billable_id),
-        _on_stopped_invoices(billable_id),
+        _unsent(of_one), _stopped(of_one), _on_stopped_items(of_one), _on_stopped_invoices(of_one)
     ).subquery()
     alike = (rows.c.kind, rows.c.detail)
     numbered = select(
@@ -73,19 +92,11 @@ def blocked_groups(session: Session, billable_id: int | None, examples: int) -> 
         func.count().over(partition_by=alike).label("of_kind"),
         func.row_number().over(partition_by=alike, order_by=rows.c.id).label("place"),
     ).subquery()
-    first = select(numbered).where(numbered.c.place <= examples)
-    first = first.order_by(numbered.c.id, numbered.c.kind)
-    groups: dict[tuple[str, str | None], tuple[int, list[BlockedRow]]] = {}
-    for row in session.connection().execute(first):
-        _, found = groups.setdefault((row.kind, row.detail), (row.of_kind, []))
-        found.append(BlockedRow(row.id, row.billable, row.plan_currency, row.billed_in))
-    return [
-        BlockedGroup(kind, detail, count, found)
-        for (kind, detail), (count, found) in groups.items()
-    ]
+    first = select(numbered).where(numbered.c.place <= bindparam("examples", type_=Integer))
+    return first.order_by(numbered.c.id, numbered.c.kind)
 
 
-def _unsent(billable_id: int | None) -> Select[Any]:
+def _unsent(of_one: bool) -> Select[Any]:
     """What nobody has claimed, because it has no customer, no rate, or its item has stopped."""
     no_customer = billables.c.stripe_customer_id.is_(None)
     no_rate = overages.c.status == "needs_rate"
@@ -110,13 +121,13 @@ def _unsent(billable_id: int | None) -> Select[Any]:
         )
         .where(
             UNSENT,
-            _mine(overages.c.billable_id, billable_id),
+            _mine(overages.c.billable_id, of_one),
             no_customer | no_rate | items.c.status.in_(_STOPPED),
         )
     )
 
 
-def _stopped(billable_id: int | None) -> Select[Any]:
+def _stopped(of_one: bool) -> Select[Any]:
     """What is held or failed itself."""
     return (
         select(
@@ -125,13 +136,11 @@ def _stopped(billable_id: int | None) -> Select[Any]:
             func.coalesce(overages.c.reason, overages.c.last_error).label("detail"),
         )
         .select_from(overages.join(billables, billables.c.id == overages.c.billable_id))
-        .where(
-            UNSYNCED, overages.c.status.in_(_STOPPED), _mine(overages.c.billable_id, billable_id)
-        )
+        .where(UNSYNCED, overages.c.status.in_(_STOPPED), _mine(overages.c.billable_id, of_one))
     )
 
 
-def _on_stopped_items(billable_id: int | None) -> Select[Any]:
+def _on_stopped_items(of_one: bool) -> Select[Any]:
     """Settled or waived overages whose item could not be made right since: one for each item."""
     told_already = func.sum(case((overages.c.status.in_(_STOPPED), 1), else_=0))
     # An item that leaves for another customer has no overages any more; waived ones name it.
@@ -153,13 +162,13 @@ def _on_stopped_items(billable_id: int | None) -> Select[Any]:
                 billables, billables.c.id == items.c.billable_id
             )
         )
-        .where(_item_is_open, items.c.status.in_(_STOPPED), _mine(items.c.billable_id, billable_id))
+        .where(_item_is_open, items.c.status.in_(_STOPPED), _mine(items.c.billable_id, of_one))
         .group_by(items.c.id, billables.c.id)
         .having(told_already == 0)
     )
 
 
-def _on_stopped_invoices(billable_id: int | None) -> Select[Any]:
+def _on_stopped_invoices(of_one: bool) -> Select[Any]:
     """One overage of each final invoice that waits for an operator."""
     is_open = text("ai_final_invoices.status <> 'done'")
     return (
@@ -178,7 +187,7 @@ def _on_stopped_invoices(billable_id: int | None) -> Select[Any]:
                 ),
             ).join(billables, billables.c.id == finals.c.billable_id)
         )
-        .where(is_open, finals.c.status.in_(_STOPPED), _mine(finals.c.billable_id, billable_id))
+        .where(is_open, finals.c.status.in_(_STOPPED), _mine(finals.c.billable_id, of_one))
         .group_by(finals.c.id, billables.c.id)
     )
 
@@ -193,5 +202,5 @@ def _newest() -> tuple[ColumnElement[Any], ...]:
     return (func.max(overages.c.id).label("id"), currency, *_of_billable)
 
 
-def _mine(column: ColumnElement[int], billable_id: int | None) -> ColumnElement[bool]:
-    return true() if billable_id is None else column == billable_id
+def _mine(column: ColumnElement[int], of_one: bool) -> ColumnElement[bool]:
+    return column == bindparam("billable_id", type_=Integer) if of_one else true()

@@ -73,11 +73,11 @@ class Unpaid:
 
 
 def entry_row(session: Session, entry_id: int) -> RowMapping | None:
-    """Kind, amount in nanos, usage and billable of an entry."""
+    """Kind, amount in nanos, usage, lots and billable of an entry."""
     statement = (
         select(
             entries.c.id, entries.c.kind, nanos(entries.c.amount, "amount"), entries.c.usage_id,
-            wallets.c.billable_id,
+            entries.c.lots, wallets.c.billable_id,
         )
         .join(wallets, wallets.c.id == entries.c.wallet_id)
         .where(entries.c.id == entry_id)

@@ -86,13 +86,16 @@ _LOCK = (
     .with_for_update(key_share=True)
 )
 _GRANT = (
-    select(grants.c.id, grants.c.transaction_id, nanos(grants.c.remaining, "remaining"))
+    select(
+        grants.c.id, grants.c.transaction_id, nanos(grants.c.remaining, "remaining"),
+        grants.c.expires_at,
+    )
     .where(grants.c.wallet_id == bindparam("wallet"), _LEFT)
 )  # fmt: skip
 _GRANTS = _GRANT.order_by(grants.c.expires_at.is_(None), grants.c.expires_at, grants.c.id)
 _SPENDABLE = _GRANTS.limit(_SOME)
 _EXPIRED = _GRANTS.where(grants.c.expires_at <= _AT)
-_GRANT_OF = _GRANT.where(grants.c.transaction_id == bindparam("transaction"))
+_GRANTS_OF = _GRANTS.where(grants.c.transaction_id == bindparam("transaction"))
 _SET_REMAINING = (
     update(grants)
     .where(grants.c.id == bindparam("grant"))
@@ -169,10 +172,9 @@ def expired_grants(session: Session, wallet_id: int, now: datetime) -> list[Gran
     return _grants(session, _EXPIRED, wallet=wallet_id, now=now)
 
 
-def grant_of(session: Session, wallet_id: int, transaction_id: int) -> Grant | None:
-    """What is left of the grant that an entry brought."""
-    found = _grants(session, _GRANT_OF, wallet=wallet_id, transaction=transaction_id)
-    return found[0] if found else None
+def grants_of(session: Session, wallet_id: int, transaction_id: int) -> list[Grant]:
+    """What is left of what an entry brought."""
+    return _grants(session, _GRANTS_OF, wallet=wallet_id, transaction=transaction_id)
 
 
 def _grants(session: Session, statement: Any, **values: Any) -> list[Grant]:

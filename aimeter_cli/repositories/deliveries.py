@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -37,15 +37,45 @@ class Due(NamedTuple):
     payload: str
 
 
+class Backlog(NamedTuple):
+    """``new`` events have not been handed out, ``pending`` deliveries wait, ``failed`` ones were
+    given up; the oldest event that is new or pending is of ``oldest_at``."""
+
+    new: int
+    pending: int
+    failed: int
+    oldest_at: datetime | None
+
+
+def backlog(session: Session, sinks: Collection[str] | None = None) -> Backlog:
+    """What is on its way to these sinks, or to any."""
+    connection = session.connection()
+    first = select(func.count(), func.min(events.c.created_at))
+    pending = first.select_from(events.join(deliveries)).where(PENDING)
+    given_up = select(func.count()).where(text("status = 'failed'")).select_from(deliveries)
+    if sinks is not None:
+        pending = pending.where(deliveries.c.sink.in_(sinks))
+    new_count, new_oldest = connection.execute(first.where(NEW)).one()
+    count, oldest = connection.execute(pending).one()
+    failed = connection.execute(given_up).scalar_one()
+    return Backlog(new_count, count, failed, min(filter(None, (new_oldest, oldest)), default=None))
+
+
 def fan_out(
-    session: Session, wanted: Mapping[str, Sequence[str]], *, since: datetime | None, most: int
+    session: Session,
+    wanted: Callable[[str, str], Sequence[str]],
+    *,
+    since: datetime | None,
+    most: int,
 ) -> int:
     """Write a delivery for every sink that wants an event, of the oldest new ones; their count.
 
-    ``wanted``: names of sinks by the name of the event. Those of before ``since`` are marked only.
+    ``wanted``: the sinks' names by the event's name and payload. Those of before ``since`` are
+    marked only.
     """
     connection = session.connection()
-    new = select(events.c.id, events.c.name, events.c.created_at).where(NEW)
+    columns = (events.c.id, events.c.name, events.c.created_at, events.c.payload)
+    new = select(*columns).where(NEW)
     locked = new.order_by(events.c.id).limit(most).with_for_update(skip_locked=True)
     rows = connection.execute(locked).all()
     if not rows:
@@ -55,7 +85,7 @@ def fan_out(
         {"event_id": row.id, "sink": sink, "status": "pending", "attempts": 0, "not_before": now}
         for row in rows
         if since is None or row.created_at >= since
-        for sink in wanted.get(row.name, ())
+        for sink in wanted(row.name, row.payload)
     ]
     if made:
         connection.execute(insert(deliveries), made)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, literal_column, or_, select
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select
 from sqlmodel import Session
 
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.webhook_events import WebhookEvent
+from aimeter_cli.repositories.webhook_queue import KNOWN, OF_CUSTOMERS
 
 _events = table_of(WebhookEvent)
 _subscriptions, _billables = table_of(Subscription), table_of(Billable)
@@ -26,7 +27,12 @@ _DUE = (
     .group_by(_c.status)
 )
 _WAITING = select(func.count(), func.count(_c.waits_for.distinct())).where(
-    _c.waits_for.is_not(None)
+    _c.waits_for.is_not(None),
+    _c.payload != literal_column("''"),
+    or_(
+        _c.waits_for.in_(KNOWN),
+        and_(_c.received_at >= bindparam("since"), _c.type.not_in(OF_CUSTOMERS)),
+    ),
 )
 _NEWEST = select(_c.received_at).order_by(_c.id.desc()).limit(1)
 _LIVE = _subscriptions.join(_billables, _billables.c.id == _subscriptions.c.billable_id)
@@ -59,9 +65,13 @@ def unhandled(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def waiting(session: Session) -> tuple[int, int]:
-    """Events that wait for a subscription, and for how many."""
-    events, subscriptions = session.connection().execute(_WAITING).one()
+def waiting(session: Session, since: datetime) -> tuple[int, int]:
+    """Events since then that wait for a subscription, and for how many; also older ones, and those
+    of customers, where what they wait for is known here.
+
+    The others are of somebody else's products.
+    """
+    events, subscriptions = session.connection().execute(_WAITING, {"since": since}).one()
     return events, subscriptions
 
 

@@ -11,19 +11,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlmodel import Session
 
 from aimeter_cli.db.engine import EMITTED
-from aimeter_cli.db.prepared import execute
+from aimeter_cli.db.prepared import Prepared, execute
 from aimeter_cli.domain.events import Emitted, EventName
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.domain_events import DomainEvent
 
-_ADD = insert(table_of(DomainEvent))
-_billables = table_of(Billable)
+_events, _billables = table_of(DomainEvent), table_of(Billable)
+_COLUMNS = ("name", "billable_id", "payload", "created_at")
+_ADD = Prepared(
+    insert(_events).values({name: bindparam(name, type_=_events.c[name].type) for name in _COLUMNS})
+)
 
 
 def emit(
@@ -44,8 +47,8 @@ def store(session: Session, events: Sequence[Emitted]) -> None:
     """Append to the outbox."""
     if not events:
         return
-    session.connection().execute(
-        _ADD,
+    _ADD.run(
+        session,
         [
             {
                 "name": event.name.value,

@@ -157,10 +157,12 @@ def touch_changed_plan(session: Session, subscription_id: int, now: datetime) ->
     return found.mappings().first()
 
 
-def changed_plans(session: Session, now: datetime) -> Sequence[int]:
-    """Ids of subscriptions whose plan has changed by ``now``, and that were not written since."""
+def changed_plans(session: Session, now: datetime, *, after: int, limit: int) -> Sequence[int]:
+    """Ids above ``after`` of subscriptions whose plan has changed by ``now`` and that were not
+    written since: the first ``limit`` of them."""
     statement = select(Subscription.id).where(
         col(Subscription.plan_changes_at) <= now,
         col(Subscription.updated_at) < col(Subscription.plan_changes_at),
+        col(Subscription.id) > after,
     )
-    return session.exec(statement.order_by(col(Subscription.id))).all()
+    return session.exec(statement.order_by(col(Subscription.id)).limit(limit)).all()

@@ -187,19 +187,22 @@ def lock_counters(
         if row is None:
             connection = session.connection()
             billable, plan, start, end, trial = key
-            zero = dict.fromkeys(TOTALS, 0)
-            connection.execute(
-                insert_into(connection.dialect.name, counters)
-                .values(
-                    billable_id=billable, plan_id=plan, period_start=start, period_end=end,
-                    is_trial=trial,
-                    **zero, **new_terms(key),
-                )
-                .on_conflict_do_nothing()
-            )  # fmt: skip
+            values = {
+                "billable_id": billable, "plan_id": plan, "period_start": start, "period_end": end,
+                "is_trial": trial, "is_adjusted": False,
+                **dict.fromkeys(TOTALS, 0), **new_terms(key),
+            }  # fmt: skip
+            connection.execute(_begin_counter(connection.dialect.name), values)
             [row] = _COUNTER.rows(session, **parameters)
         found[key] = row
     return found
+
+
+@lru_cache(maxsize=2)
+def _begin_counter(dialect: str) -> Executable:
+    """Built once, as :func:`_add_to_overage` is."""
+    beginning: Executable = insert_into(dialect, counters).on_conflict_do_nothing()
+    return beginning
 
 
 def update_counters(session: Session, totals: Mapping[int, Mapping[str, int]]) -> None:

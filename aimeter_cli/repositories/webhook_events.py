@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
 
@@ -20,6 +21,7 @@ _c = _events.c
 
 OF_BOTH_MODES = _c.livemode.in_((False, True))
 """Beside a condition on the event id, which alone has no index."""
+WAITING = "waiting"
 HANDLED = ("processed", "stale", "ignored")
 """Whose content has been seen: an event that waits or failed will still be handled itself."""
 
@@ -43,7 +45,19 @@ class PastEvent(NamedTuple):
     type: str
     created: datetime
     status: str
+    attempt_count: int | None
     payload: str
+
+
+class EventOutcome(NamedTuple):
+    """How handling of the event in ``row_id``, about ``object_id``, ended."""
+
+    row_id: int
+    object_id: str | None
+    status: str
+    error: str | None
+    attempts: int
+    waits_for: str | None
 
 
 # Built once: building a statement costs more than running it.
@@ -58,7 +72,9 @@ _HISTORY = (
 )
 _ALL_HISTORY = Prepared(_HISTORY)
 _HISTORY_SINCE = Prepared(_HISTORY.where(_c.created >= bindparam("since")))
-_OUTCOME = ("status", "error", "attempts", "handled_at", "waits_for")
+_STORED = ("event_id", "livemode", "type", "object_id", "created", "payload", "digest", "status",
+           "error", "attempts", "attempt_count", "received_at")  # fmt: skip
+_OUTCOME = ("status", "error", "attempts", "waits_for", "handled_at")
 _SET_OUTCOME = Prepared(
     update(_events)
     .where(_c.id == bindparam("row_id"))
@@ -66,15 +82,23 @@ _SET_OUTCOME = Prepared(
 )
 
 
+@cache
+def _adding(dialect: str) -> Prepared:
+    values = {name: bindparam(name, type_=_c[name].type) for name in _STORED}
+    return Prepared(insert_into(dialect, _events).values(values).on_conflict_do_nothing())
+
+
 def store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert what is not there yet, by (livemode, event_id); safe with any number of writers."""
+    """Insert what is not there yet, by (livemode, event_id); safe with any number of writers.
+
+    Every row has the columns of ``_STORED``.
+    """
     if not rows:
         return
     # In one order everywhere, so that two writers cannot wait for each other.
     ordered = sorted(rows, key=lambda row: (row["livemode"], row["event_id"]))
     connection = session.connection()
-    adding = insert_into(connection.dialect.name, _events).on_conflict_do_nothing()
-    connection.execute(adding, ordered)
+    _adding(connection.dialect.name).run(connection, ordered)
 
 
 def stored_states(
@@ -99,13 +123,26 @@ def set_outcome(
     waits_for: str | None = None,
 ) -> None:  # fmt: skip
     """How handling ended, written with its effect."""
-    values = (status, error, attempts, now, waits_for)
-    named = {f"new_{name}": value for name, value in zip(_OUTCOME, values, strict=True)}
-    _SET_OUTCOME.run(session, [{**named, "row_id": row_id}])
+    outcome = EventOutcome(row_id, None, status, error, attempts, waits_for)
+    set_outcomes(session.connection(), [outcome], now)
+
+
+def set_outcomes(connection: Connection, outcomes: Sequence[EventOutcome], now: datetime) -> None:
+    """How handling of these ended; where one event comes twice, the later outcome holds."""
+    if outcomes:
+        _SET_OUTCOME.run(
+            connection,
+            [
+                {"row_id": each.row_id, "new_status": each.status, "new_error": each.error,
+                 "new_attempts": each.attempts, "new_waits_for": each.waits_for,
+                 "new_handled_at": now}
+                for each in outcomes
+            ],
+        )  # fmt: skip
 
 
 def history_of(
-    session: Session, object_id: str, *, livemode: bool, since: datetime | None = None
+    session: Session | Connection, object_id: str, *, livemode: bool, since: datetime | None = None
 ) -> list[PastEvent]:
     """The handled events about one Stripe object, newest first."""
     values: dict[str, Any] = {"object": object_id, "mode": livemode}
@@ -123,11 +160,15 @@ def list_events(
     event_type: str | None = None,
     limit: int | None = None,
 ) -> list[WebhookEvent]:
-    """Events of the inbox, newest first."""
+    """Events of the inbox, newest first; of status ``waiting`` those that wait for a subscription
+    or a customer."""
     statement = select_model(WebhookEvent).order_by(
         col(WebhookEvent.created).desc(), col(WebhookEvent.id).desc()
     )
-    if status is not None:
+    if status == WAITING:
+        waits, payload = col(WebhookEvent.waits_for), WebhookEvent.payload
+        statement = statement.where(waits.is_not(None), payload != "")
+    elif status is not None:
         statement = statement.where(WebhookEvent.status == status)
     if event_type is not None:
         statement = statement.where(WebhookEvent.type == event_type)

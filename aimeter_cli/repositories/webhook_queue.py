@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, union_all, update
 from sqlmodel import Session
 
+from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.models.subscriptions import Subscription
@@ -17,10 +18,17 @@ from aimeter_cli.repositories.webhook_events import OF_BOTH_MODES
 
 _events, _installation = table_of(WebhookEvent), table_of(Installation)
 _c = _events.c
-_stripe_id = table_of(Subscription).c.stripe_subscription_id
+_subscriptions, _billables = table_of(Subscription), table_of(Billable)
+_subscription, _customer = _subscriptions.c.stripe_subscription_id, _billables.c.stripe_customer_id
+KNOWN = union_all(
+    select(_subscription).where(_subscription.is_not(None)),
+    select(_customer).where(_customer.is_not(None)),
+)
 
 PRUNABLE = ("processed", "stale", "ignored", "failed", "quarantined")
 """Statuses of which the payload may go, unless the event waits for a subscription."""
+OF_CUSTOMERS = ("customer.updated", "customer.deleted")
+"""Those of other people's customers may be many: they wait only as long as payloads are kept."""
 
 
 class StoredText(NamedTuple):
@@ -51,6 +59,7 @@ _NEXT = (
         _c.status.in_(bindparam("statuses", expanding=True)),
         _c.id > bindparam("after"),
         _c.payload != "",
+        _c.event_id.not_like("quarantined:%"),  # what is no event stays none
     )
     .order_by(_c.id)
     .limit(bindparam("limit"))
@@ -67,12 +76,18 @@ _WAITING = (
 _OLD = and_(
     _c.received_at < bindparam("before"),
     _c.status.in_(PRUNABLE),
-    _c.waits_for.is_(None),
+    or_(_c.waits_for.is_(None), _c.type.in_(OF_CUSTOMERS)),
     _c.payload != literal_column("''"),  # in the words of the index
 )
 _OLD_IDS = select(_c.id).where(_OLD).order_by(_c.received_at, _c.id).limit(bindparam("limit"))
 _COUNT_OLD = select(func.count()).where(_OLD)
-_EMPTY = update(_events).where(_c.id.in_(bindparam("ids", expanding=True))).values(payload="")
+_EMPTY = update(_events).where(_c.id.in_(bindparam("ids", expanding=True)))
+_EMPTY = _EMPTY.values(payload="", waits_for=None)
+_CUSTOMERS = (
+    select(_customer)
+    .join_from(_billables, _subscriptions, _billables.c.id == _subscriptions.c.billable_id)
+    .where(_subscription.in_(bindparam("subscriptions", expanding=True)), _customer.is_not(None))
+)
 
 
 def due_events(
@@ -84,19 +99,26 @@ def due_events(
 
 
 def events_waiting_for(session: Session, stripe_ids: Collection[str]) -> Sequence[StoredText]:
-    """Events that wait for these subscriptions; oldest first."""
+    """Events that wait for these subscriptions or customers; oldest first."""
     if not stripe_ids:
         return []
     found = session.connection().execute(_WAITING, {"subscriptions": sorted(stripe_ids)})
     return [StoredText(*row) for row in found]
 
 
+def customers_of(session: Session, stripe_subscription_ids: Collection[str]) -> set[str]:
+    """The Stripe customers of those of these subscriptions that are known here."""
+    values = {"subscriptions": sorted(stripe_subscription_ids)}
+    return set(session.connection().execute(_CUSTOMERS, values).scalars())
+
+
 def known_that_are_waited_for(session: Session, limit: int) -> list[str]:
-    """Stripe ids of subscriptions that are here, and for which events wait all the same."""
+    """Stripe ids of subscriptions and customers that are here, and for which events wait all the
+    same."""
     query = (
         select(_c.waits_for)
         .where(_c.waits_for.is_not(None), _c.payload != literal_column("''"))
-        .where(_c.waits_for.in_(select(_stripe_id).where(_stripe_id.is_not(None))))
+        .where(_c.waits_for.in_(KNOWN))
         .distinct()
         .limit(limit)
     )
@@ -106,7 +128,8 @@ def known_that_are_waited_for(session: Session, limit: int) -> list[str]:
 def events_by_status(
     session: Session, statuses: Collection[str], *, after: int, limit: int
 ) -> Sequence[StoredText]:
-    """Events of these statuses behind row ``after``, by row, but for those that were pruned."""
+    """Events of these statuses behind row ``after``, by row, but for what was pruned, and for
+    what is no event of its own."""
     values = {"statuses": list(statuses), "after": after, "limit": limit}
     return [StoredText(*row) for row in session.connection().execute(_NEXT, values)]
 

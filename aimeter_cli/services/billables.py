@@ -10,10 +10,11 @@ from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.references import BillableRef
-from aimeter_cli.errors import Conflict, InvalidInput, NotFound
+from aimeter_cli.errors import Conflict, InvalidInput
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.repositories import billables as repository
 from aimeter_cli.repositories.pending import pending_items
+from aimeter_cli.services.names import no_billable
 from aimeter_cli.services.stripe_customers import set_customer
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -77,7 +78,7 @@ def billable_named(session: Session, ref: BillableRef, *, lock: bool = False) ->
     """Raises NotFound."""
     billable = repository.find_billable(session, ref, lock=lock)
     if billable is None:
-        raise NotFound(f"there is no billable {ref}", hint=f"aimeter billables create {ref}")
+        raise no_billable(session, ref)
     return billable
 
 

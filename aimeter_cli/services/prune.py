@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.periods import iso
 from aimeter_cli.errors import Interrupted, InvalidInput
 from aimeter_cli.repositories import prune as repo
 from aimeter_cli.repositories.prune import Limits, Position
@@ -23,6 +24,7 @@ COMMAND = "usage prune"
 LEAST = timedelta(days=1)
 """Recording relies on it: a usage younger than this is never looked for among pruned ones."""
 _BATCHES_AHEAD = 20
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _SHORTEST_BREATH, _LONGEST_BREATH = 0.005, 0.5
 
 
@@ -64,6 +66,16 @@ def horizon(settings: Settings, older_than: timedelta | None, *, now: datetime) 
             hint=f"Give at least {least.days}d.",
         )
     return (now - age).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def refuse_future(now: datetime) -> None:
+    """Raises InvalidInput where ``--as-of`` pretends a time to come: what is pruned is gone by the
+    real clock, and usage of that time would be refused for good."""
+    if now > datetime.now(UTC) + _CLOCKS_DIFFER:
+        raise InvalidInput(
+            f"--as-of: {iso(now)} has not come yet: what is pruned is gone for good",
+            hint="--dry-run shows what would go then.",
+        )
 
 
 def plan_prune(

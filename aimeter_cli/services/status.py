@@ -22,7 +22,7 @@ from aimeter_cli.repositories import overages as repo
 from aimeter_cli.repositories.inbox_state import unhandled
 from aimeter_cli.repositories.installation import installation
 from aimeter_cli.services.jobs import SYNC, commands, last_run
-from aimeter_cli.services.overages.stranded import stranded_items
+from aimeter_cli.services.overages.stranded import Stranded, stranded_items
 from aimeter_cli.services.sync.blocked import Blocked, blocked
 from aimeter_cli.settings.table import Settings
 
@@ -63,7 +63,7 @@ class Status:
     """Counts are of overages, but for these. ``backing_off``: requests to Stripe that wait for
     their next try; ``unanswered_since``: when the oldest of them was first sent.
     ``webhooks_due``: stored events without an effect yet, or whose handling failed.
-    ``problems``: why ``is_ok`` is not so."""
+    ``overages``: what is on no invoice yet, by status. ``problems``: why ``is_ok`` is not so."""
 
     problems: list[str]
     is_paused: bool
@@ -78,6 +78,8 @@ class Status:
     unanswered_since: datetime | None
     webhooks_due: int
     jobs: list[JobStatus]
+    overages: Sequence[repo.Unsynced]
+    stranded_reasons: Sequence[Stranded]
     unsynced: list[Unsynced]
     blocked_reasons: list[Blocked]
 
@@ -93,37 +95,46 @@ class Status:
 def status(
     database: Database, settings: Settings, *, now: datetime, max_age: timedelta | None = None
 ) -> Status:
+    """As :func:`status_of` tells it, in a transaction of its own."""
+    with database.read() as session:
+        return status_of(session, settings, now=now, max_age=max_age)
+
+
+def status_of(
+    session: Session, settings: Settings, *, now: datetime, max_age: timedelta | None = None
+) -> Status:
     """Not ok: a paused sync, and, where ``max_age`` is given, one whose last success is older, or
     a request to Stripe that has had no clear answer for longer.
 
     ``now`` is business time; ages of runs are by the database's clock.
     """
-    with database.read() as session:
-        here = installation(session)
-        names = dict.fromkeys((SYNC, *commands(session)))
-        jobs = [job_status(session, name, max_age) for name in names]
-        waiting = repo.unsynced(session)
-        stranded = stranded_items(session, settings, now)
-        items = [item for each in stranded for item in each.items]
-        retries = _retries(session)
-        age = database_now(session) - retries.since if retries.since is not None else timedelta()
-        return Status(
-            problems=_problems(here, jobs[0], age, max_age),
-            is_paused=here.paused_at is not None,
-            paused_at=here.paused_at,
-            paused_reason=here.paused_reason,
-            failed=_count(waiting, "failed"),
-            held=_count(waiting, "held"),
-            unknown=_count(waiting, "unknown"),
-            stranded=repo.count_on_items(session, items),
-            backing_off=retries.count,
-            next_retry_at=retries.next_at,
-            unanswered_since=retries.since,
-            webhooks_due=sum(unhandled(session).values()),
-            jobs=jobs,
-            unsynced=_by_currency(waiting),
-            blocked_reasons=blocked(session),
-        )
+    here = installation(session)
+    names = dict.fromkeys((SYNC, *commands(session)))
+    jobs = [job_status(session, name, max_age) for name in names]
+    waiting = repo.unsynced(session)
+    stranded = stranded_items(session, settings, now)
+    items = [item for each in stranded for item in each.items]
+    retries = _retries(session)
+    age = database_now(session) - retries.since if retries.since is not None else timedelta()
+    return Status(
+        problems=_problems(here, jobs[0], age, max_age),
+        is_paused=here.paused_at is not None,
+        paused_at=here.paused_at,
+        paused_reason=here.paused_reason,
+        failed=_count(waiting, "failed"),
+        held=_count(waiting, "held"),
+        unknown=_count(waiting, "unknown"),
+        stranded=repo.count_on_items(session, items),
+        backing_off=retries.count,
+        next_retry_at=retries.next_at,
+        unanswered_since=retries.since,
+        webhooks_due=sum(unhandled(session).values()),
+        jobs=jobs,
+        overages=waiting,
+        stranded_reasons=stranded,
+        unsynced=_by_currency(waiting),
+        blocked_reasons=blocked(session),
+    )
 
 
 def job_status(session: Session, command: str, max_age: timedelta | None = None) -> JobStatus:

@@ -211,6 +211,11 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
         price_book(settings.prices, settings.currency)
     except InvalidInput as error:
         raise ConfigurationError(f"{sources['prices']}: {error.message}") from None
+    twins = {sink.name for sink in settings.event_sinks} & {sink.name for sink in settings.alerts}
+    if twins:
+        raise ConfigurationError(
+            f"{sources['alerts']}: {sorted(twins)[0]}: an event sink has this name, too"
+        )
     if settings.stripe_api_key and not _KEY.fullmatch(settings.stripe_api_key):
         raise ConfigurationError(
             f"{sources['stripe_api_key']}: this is no Stripe key",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 _VARIABLES = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "PGPASSWORD")
 _SHAPES = re.compile(r"\b(?:sk|rk)_(?:live|test)_\w+|\bwhsec_[\w+/=]+")
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s@]+(@)")
+_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^\s&#'\"]+", re.IGNORECASE)
 _PREFIX = re.compile(r"[a-z]{2,6}_(?:(?:test|live)_)?")
 _SHOWN_FROM = 20
 HIDDEN = "***"
@@ -26,7 +27,7 @@ def masked(secret: str) -> str:
 
 def without_password(text: str) -> str:
     """``text`` with the passwords of the URLs in it hidden."""
-    return _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", text)
+    return _QUERY_PASSWORD.sub(rf"\1{HIDDEN}", _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", text))
 
 
 def redacted(text: str, known: Iterable[str] = ()) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from aimeter_cli.domain.periods import Alignment, PeriodRule, PeriodType
 from aimeter_cli.domain.quota import OverageBehavior
 from aimeter_cli.settings import parse, sinks
+from aimeter_cli.settings.alerts import AlertSink, alert_sinks
 from aimeter_cli.settings.sinks import EventSink
 
 ENV_PREFIX = "AI_METERING_"
@@ -235,13 +236,25 @@ class Settings:
         (), sinks.event_sinks, "Where aimeter events deliver takes events to, each a table "
         "[[event_sinks]] with name, command (gets JSON on stdin) or url with secret_env (signed "
         "POST), events, timeout_seconds",
-        example='[{ name = "alerts", command = ["/usr/local/bin/alert"], '
-        'events = ["OverageSyncFailed"] }]',
+        example='[{ name = "crm", command = ["/usr/local/bin/tell-crm"], '
+        'events = ["OverageCharged"] }]',
+    )  # fmt: skip
+    alerts: tuple[AlertSink, ...] = _setting(
+        (), alert_sinks, "Who is told what needs a person, each a table [[alerts]] with "
+        "name, command (gets JSON on stdin) or slack_env (the variable that holds a webhook's "
+        "address), kinds, repeat, resolve_after, timeout_seconds and thresholds: sync_silence, "
+        "jobs, webhook_silence, rate_margin, wallet_low",
+        example='[{ name = "ops", slack_env = "SLACK_WEBHOOK_URL", wallet_low = "5" }]',
     )  # fmt: skip
     event_max_attempts: int = _setting(
         20, parse.whole(1, 1000), "After so many vain attempts an event is not delivered any more",
         example="20",
     )  # fmt: skip
+
+    @property
+    def destinations(self) -> tuple[EventSink | AlertSink, ...]:
+        """Wherever events are delivered to."""
+        return (*self.event_sinks, *self.alerts)
 
     @property
     def period_rule(self) -> PeriodRule:

@@ -27,11 +27,13 @@ IN_ARREARS = ("past_due", "unpaid")
 class Watched:
     """A subscription of ours as it was before Stripe was asked.
 
-    ``currency``: its billable's where one ``is_set``, else its plan's.
+    ``currency``: its billable's where one ``is_set``, else its plan's. ``contact``: the billable's
+    e-mail and name, None for one who has been anonymised, and is not named again.
     """
 
     billable: str
     customer: str | None
+    contact: Mapping[str, str | None] | None
     currency: str
     is_set: bool
     subscription_id: int
@@ -96,8 +98,10 @@ def _newest_of(session: Session, ref: BillableRef, now: datetime) -> repository.
 
 
 def _watched(row: Subscription, billable: Billable, plan: Plan) -> Watched:
+    contact = {"email": billable.email, "name": billable.name}
     return Watched(
-        billable.ref, billable.stripe_customer_id, billable.currency or plan.currency,
+        billable.ref, billable.stripe_customer_id,
+        contact if billable.anonymized_at is None else None, billable.currency or plan.currency,
         billable.currency is not None, row.id, row.stripe_subscription_id or "", row.updated_at,
         tuple(filter(None, (row.grace_invoice_id, *row.unpaid_invoices))),
     )  # fmt: skip

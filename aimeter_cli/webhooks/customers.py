@@ -25,7 +25,7 @@ from aimeter_cli.webhooks.results import Outcome, differences
 
 _DELETED = "customer.deleted"
 _FOLLOWED = ("email", "name")
-_NOT_OURS = Outcome("ignored", "the customer is none of ours")
+_NOT_OURS = "the customer is none of ours"
 _billables = table_of(Billable)
 _BY_CUSTOMER = (
     select(_billables)
@@ -48,7 +48,7 @@ def updated(handling: Handling) -> Outcome:
     if any(event is not None and event.type == _DELETED for event in later):
         return Outcome("stale", "the customer has been deleted")
     if row is None:
-        return _tell_named(handling, named)
+        return _waiting(handling, named)
     if named is not None and named["id"] != row["id"]:
         handling.notices.append(
             f"its metadata names {_ref(named)}, but it is the customer of {_ref(row)}: that is kept"
@@ -67,7 +67,7 @@ def deleted(handling: Handling) -> Outcome:
     """
     row = _of_customer(handling)
     if row is None:
-        return _NOT_OURS
+        return _waiting(handling, None)
     row = _follow(handling, row, _later(handling))
     pending = _read_soon(handling, row)
     _change(handling, row, {"stripe_customer_id": None})
@@ -125,11 +125,12 @@ def _currency(handling: Handling, row: Row) -> dict[str, str]:
     return {"currency": told}
 
 
-def _tell_named(handling: Handling, named: Row | None) -> Outcome:
-    """It is the customer of nobody here. Whom its metadata names is for a look-up, which asks
+def _waiting(handling: Handling, named: Row | None) -> Outcome:
+    """It is the customer of nobody here, yet. Whom its metadata names is for a look-up, which asks
     Stripe whether another customer bears the same."""
+    waits_for = handling.event.object_id
     if named is None or named["anonymized_at"] is not None:
-        return _NOT_OURS
+        return Outcome("ignored", _NOT_OURS, waits_for=waits_for)
     if named["stripe_customer_id"] is None:
         told = f"aimeter subscriptions sync-stripe-ids {_ref(named)}"
         handling.notices.append(f"its metadata names {_ref(named)}: {told} looks it up")
@@ -138,15 +139,17 @@ def _tell_named(handling: Handling, named: Row | None) -> Outcome:
             f"its metadata names {_ref(named)}, whose customer is "
             f"{named['stripe_customer_id']}: that is kept"
         )
-    return Outcome("ignored")
+    return Outcome("ignored", waits_for=waits_for)
 
 
 def _of_customer(handling: Handling) -> Row | None:
-    found = handling.session.connection().execute(
-        _BY_CUSTOMER, {"customer": handling.event.object_id}
-    )
+    customer = handling.event.object_id
+    found = handling.session.connection().execute(_BY_CUSTOMER, {"customer": customer})
     row = found.mappings().first()
-    return dict(row) if row is not None else None
+    if row is None or customer is None:
+        return None
+    handling.known.add(customer)
+    return dict(row)
 
 
 def _named(handling: Handling) -> Row | None:

@@ -5,28 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session
 
 from aimeter_cli.domain.stripe_events import StripeEvent
 from aimeter_cli.errors import AimeterError
-from aimeter_cli.models.columns import table_of
-from aimeter_cli.models.installation import Installation
-from aimeter_cli.repositories.outbox import savepoint
-from aimeter_cli.repositories.webhook_events import set_outcome
+from aimeter_cli.repositories.webhook_events import EventOutcome
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.webhooks.asking import Asked
-from aimeter_cli.webhooks.handling import Handling, PriceBook, UnknownSubscription
-from aimeter_cli.webhooks.registry import HANDLERS
+from aimeter_cli.webhooks.handling import Handling, UnknownSubscription
+from aimeter_cli.webhooks.mode import mode_of
+from aimeter_cli.webhooks.registry import HANDLERS, Handler
 from aimeter_cli.webhooks.results import Change, EventResult, Outcome
 from aimeter_cli.webhooks.storing import Arrival, Standing
 from aimeter_cli.webhooks.subscriptions import CLOSING_INVOICES, catch_up
+from aimeter_cli.webhooks.transaction import Transaction
 
-_installation = table_of(Installation)
-
-LIVE_KEYS = ("sk_live_", "rk_live_")
 _DONE = ("processed", "stale")
+_UNCHANGED = ("ignored", "quarantined")
+"""Said once more, for the same reason, they change nothing."""
 _PAYLOAD_FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a payload of an unforeseen shape may raise in a handler."""
 
@@ -34,7 +31,8 @@ _PAYLOAD_FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, Valu
 def settled_result(arrival: Arrival, standing: Standing, *, force: bool) -> EventResult | None:
     """The result of an event that needs no handling; None: it must be handled, or once more.
 
-    ``failed`` and ``received`` ones are always due, ``ignored`` ones as soon as there is a handler.
+    ``failed`` and ``received`` ones are always due, and those quarantined for their mode;
+    ``ignored`` ones as soon as there is a handler.
     """
     event, source = arrival.event, arrival.incoming.source
     if standing.status == "ignored" and event.type not in HANDLERS:
@@ -47,55 +45,62 @@ def settled_result(arrival: Arrival, standing: Standing, *, force: bool) -> Even
 
 
 class Dispatcher:
-    """Handles events one after the other in one transaction, each in a savepoint of its own."""
+    """Handles events one after the other in one transaction, each in a savepoint of its own.
+
+    Call ``end`` after the last one: it writes what became of them.
+    """
 
     def __init__(self, session: Session, settings: Settings, now: datetime, asked: Asked) -> None:
         self.known: set[str] = set()
-        """The Stripe ids of the subscriptions that the events were found to be of."""
-        self._asked = asked
-        self._session = session
-        self._settings = settings
-        self._now = now
-        self._prices = PriceBook(session)
-        self._livemode = _mode(session, settings)
+        """The Stripe ids of the subscriptions and customers that the events were found to be of."""
+        self._transaction = Transaction(session, settings, now, asked)
+        self._livemode: bool | None = None
+
+    def end(self) -> None:
+        self._transaction.write_outcomes()
 
     def handle(self, arrival: Arrival, standing: Standing) -> tuple[EventResult, Standing]:
         """The event's effect and its status, committed together; and where it stands now.
 
         Raises MustAsk, having done nothing, where Stripe must be asked first.
         """
+        outcome, changes = self._outcome(arrival.event, standing)
+        after = self._mark(arrival.event, standing, outcome)
+        event, is_known = arrival.event, after is standing
+        result = EventResult(
+            arrival.incoming.source, event.id, event.type, outcome.status, changes, outcome.error,
+            outcome.follow_up, is_known,
+        )  # fmt: skip
+        return result, after
+
+    def _outcome(
+        self, event: StripeEvent, standing: Standing
+    ) -> tuple[Outcome, tuple[Change, ...]]:
+        if self._livemode is None:
+            self._livemode = mode_of(self._transaction, event)
+        if event.livemode != self._livemode:
+            modes = ("test", "live")
+            theirs, ours = modes[event.livemode], modes[self._livemode]
+            reason = f"a {theirs}-mode event in a {ours}-mode installation"
+            return Outcome("quarantined", reason), ()
+        handler = HANDLERS.get(event.type)
+        if handler is None:
+            return Outcome("ignored"), ()
         try:
-            with savepoint(self._session):
-                outcome, changes = self._run(arrival.event, standing)
-                after = self._mark(standing, outcome)
+            with self._transaction.attempt():
+                return self._run(handler, event, standing)
         except (IntegrityError, DataError) as error:
             outcome = Outcome("failed", f"the database refuses it: {type(error.orig).__name__}")
         except AimeterError as error:
             outcome = Outcome("failed", error.message)
         except _PAYLOAD_FAULTS as error:
             outcome = Outcome("failed", f"its payload has an unknown shape: {_place(error)}")
-        else:
-            result = self._result(arrival, outcome, changes)
-            return replace(result, is_known=after is standing), after
-        return self._result(arrival, outcome, ()), self._mark(standing, outcome)
+        return outcome, ()
 
-    def _run(self, event: StripeEvent, standing: Standing) -> tuple[Outcome, tuple[Change, ...]]:
-        if self._livemode is not None and event.livemode != self._livemode:
-            modes = ("test", "live")
-            theirs, ours = modes[event.livemode], modes[self._livemode]
-            return Outcome("failed", f"a {theirs}-mode event in a {ours}-mode installation"), ()
-        handler = HANDLERS.get(event.type)
-        if handler is None:
-            return Outcome("ignored"), ()
-        handling = Handling(
-            self._session,
-            self._settings,
-            event,
-            self._prices,
-            now=self._now,
-            was_handled=standing.status in _DONE,
-            asked=self._asked,
-        )
+    def _run(
+        self, handler: Handler, event: StripeEvent, standing: Standing
+    ) -> tuple[Outcome, tuple[Change, ...]]:
+        handling = Handling(self._transaction, event, was_handled=standing.status in _DONE)
         try:
             if event.type in CLOSING_INVOICES:
                 catch_up(handling)
@@ -104,43 +109,22 @@ class Dispatcher:
             return Outcome("ignored", str(unknown), waits_for=unknown.stripe_id), ()
         finally:
             self.known |= handling.known
-        told = [outcome.error] if outcome.error else []
-        notice = "; ".join(told + handling.notices) or None
-        return replace(outcome, error=notice), tuple(handling.changes)
+        if handling.notices:
+            told = [outcome.error] if outcome.error else []
+            outcome = replace(outcome, error="; ".join(told + handling.notices))
+        return outcome, tuple(handling.changes)
 
-    def _mark(self, standing: Standing, outcome: Outcome) -> Standing:
+    def _mark(self, event: StripeEvent, standing: Standing, outcome: Outcome) -> Standing:
         status, error = outcome.status, outcome.error
-        if status == "ignored" and (standing.status, standing.error) == (status, error):
-            return standing  # still unknown: nothing has changed
-        after = replace(standing, status=status, error=error, attempts=standing.attempts + 1)
-        set_outcome(
-            self._session,
-            after.row_id,
-            status=status,
-            error=error,
-            attempts=after.attempts,
-            now=self._now,
-            waits_for=outcome.waits_for,
+        if status in _UNCHANGED and (standing.status, standing.error) == (status, error):
+            return standing
+        after = Standing(standing.row_id, status, error, standing.attempts + 1)
+        self._transaction.end(
+            EventOutcome(
+                after.row_id, event.object_id, status, error, after.attempts, outcome.waits_for
+            )
         )
         return after
-
-    @staticmethod
-    def _result(arrival: Arrival, outcome: Outcome, changes: tuple[Change, ...]) -> EventResult:
-        source, event = arrival.incoming.source, arrival.event
-        return EventResult(
-            source, event.id, event.type, outcome.status, changes, outcome.error, outcome.follow_up
-        )
-
-
-def _mode(session: Session, settings: Settings) -> bool | None:
-    """Live or test, as the rows were made, else as the key is; None where nothing tells."""
-    told: bool | None = (
-        session.connection().execute(select(_installation.c.stripe_livemode)).scalar()
-    )
-    key = settings.stripe_api_key
-    if told is None and key:
-        return key.startswith(LIVE_KEYS)
-    return told
 
 
 def _place(error: BaseException) -> str:

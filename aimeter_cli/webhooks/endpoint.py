@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from aimeter_cli.errors import AimeterError
 from aimeter_cli.webhooks.intake import Assembly
 from aimeter_cli.webhooks.reading import incoming
-from aimeter_cli.webhooks.refusals import Refusals
+from aimeter_cli.webhooks.refusals import RefusalNotices, Refusals
 from aimeter_cli.webhooks.signature import LARGEST, BadSignature, check_signature
 from aimeter_cli.webhooks.storer import Delivery, Storer
 from aimeter_cli.webhooks.storing import Arrival, arrive
@@ -47,7 +47,8 @@ class _GoneAway(Exception):
 
 
 class Endpoint:
-    """``path`` takes deliveries; ``is_healthy`` tells what ``/healthz`` says."""
+    """``path`` takes deliveries; ``is_healthy`` tells what ``/healthz`` says; ``notice`` is told
+    why deliveries are refused, once a minute at the most."""
 
     def __init__(
         self,
@@ -59,7 +60,9 @@ class Endpoint:
         refusals: Refusals,
         is_healthy: Callable[[], bool],
         clock: Callable[[], float] = time.time,
+        notice: Callable[[str], object] = lambda _: None,
     ) -> None:
+        self._notices = RefusalNotices(notice)
         self._app, self._storer, self._secrets, self._path = app, storer, secrets, path
         self._refusals, self._is_healthy, self._clock = refusals, is_healthy, clock
 
@@ -92,6 +95,8 @@ class Endpoint:
         seconds = round(time.monotonic() - began, 3)
         told = {"http_status": answer.status, "seconds": seconds, **answer.logged}
         _log.info("delivery", extra=told)
+        if answer.status >= 400:
+            self._notices.tell(answer.said["error"])
         return answer
 
     async def _deliver(self, scope: Message, receive: Receive) -> Answer:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
-from sqlmodel import Session
 
 from aimeter_cli.db.prepared import Prepared
 from aimeter_cli.domain.events import EventName
@@ -16,30 +15,21 @@ from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.stripe_events import NotAnEvent, StripeEvent
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
-from aimeter_cli.models.plans import Plan, PlanPrice
+from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories.outbox import emit
-from aimeter_cli.repositories.webhook_events import PastEvent, history_of
+from aimeter_cli.repositories.webhook_events import PastEvent
 from aimeter_cli.services.subscriptions.plan_changes import tell_plan_change
-from aimeter_cli.settings.table import Settings
-from aimeter_cli.webhooks.asking import Asked, Fetched
+from aimeter_cli.webhooks.asking import Fetched
+from aimeter_cli.webhooks.named_plans import PLAN_COLUMNS, with_slugs
 from aimeter_cli.webhooks.reading import Incoming
 from aimeter_cli.webhooks.results import Change, differences
+from aimeter_cli.webhooks.transaction import PriceBook, Row, Transaction
+
+__all__ = ["Handling", "Row", "UnknownSubscription", "reread"]
 
 _subscriptions, _billables = table_of(Subscription), table_of(Billable)
-_plans, _prices = table_of(Plan), table_of(PlanPrice)
-
-
-Row = Mapping[str, Any]
-"""A row of ``ai_subscriptions``, by column."""
-
-
-# Built once: building a statement costs more than running it.
-_BY_STRIPE_ID = Prepared(
-    select(_subscriptions)
-    .where(_subscriptions.c.stripe_subscription_id == bindparam("stripe_id"))
-    .with_for_update(key_share=True)
-)
+_plans = table_of(Plan)
 
 
 @cache
@@ -58,59 +48,33 @@ class UnknownSubscription(LookupError):
         self.stripe_id = stripe_id
 
 
-class PriceBook:
-    """Stripe price → (plan id, slug), read once per transaction."""
-
-    def __init__(self, session: Session) -> None:
-        rows = session.connection().execute(
-            select(_prices.c.stripe_price_id, _plans.c.id, _plans.c.slug).join_from(
-                _prices, _plans, _prices.c.plan_id == _plans.c.id
-            )
-        )
-        self.plans: dict[str, int] = {}
-        self.slugs: dict[int, str] = {}
-        for price, plan, slug in rows:
-            self.plans[price] = plan
-            self.slugs[plan] = slug
-
-    def prices_of(self, plan: int) -> tuple[str, ...]:
-        return tuple(price for price, mapped in self.plans.items() if mapped == plan)
-
-
 class Handling:
     """One event on its way through its handler, inside the transaction that also marks it.
 
     ``was_handled``: this very event has had its effect before; it is done again by ``--force``.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        settings: Settings,
-        event: StripeEvent,
-        prices: PriceBook,
-        *,
-        now: datetime,
-        was_handled: bool,
-        asked: Asked,
-    ) -> None:
-        self._asked = asked
-        self.session = session
-        self.settings = settings
+    def __init__(self, transaction: Transaction, event: StripeEvent, *, was_handled: bool) -> None:
+        self._transaction = transaction
+        self.session = transaction.session
+        self.settings = transaction.settings
         self.event = event
-        self.prices = prices
-        self.now = now
+        self.now = transaction.now
         self.was_handled = was_handled
         self.changes: list[Change] = []
         self.notices: list[str] = []
         self.known: set[str] = set()
+
+    @property
+    def prices(self) -> PriceBook:
+        return self._transaction.prices
 
     def subscription(self, stripe_id: str) -> Row:
         """Ours of that Stripe id, locked; nothing else identifies it.
 
         Raises UnknownSubscription.
         """
-        row = _BY_STRIPE_ID.first(self.session, stripe_id=stripe_id)
+        row = self._transaction.subscription(stripe_id)
         if row is None:
             raise UnknownSubscription(stripe_id)
         self.known.add(stripe_id)
@@ -121,7 +85,7 @@ class Handling:
 
         Raises MustAsk for the transaction to end first.
         """
-        answer = self._asked.answer(stripe_id)
+        answer = self._transaction.asked.answer(stripe_id)
         if isinstance(answer, str):
             self.notices.append(f"Stripe could not be asked about {stripe_id} ({answer})")
             return None
@@ -137,8 +101,12 @@ class Handling:
             after["updated_at"] = self.now
             written = {**differing, "updated_at": self.now}
             values = {f"new_{name}": value for name, value in written.items()}
-            _change(tuple(sorted(written))).run(self.session, [{**values, "row_id": row["id"]}])
-            self.changes += differences("ai_subscriptions", row, after)
+            changing = _change(tuple(sorted(written)))
+            changing.run(self._transaction.connection, [{**values, "row_id": row["id"]}])
+            self._transaction.keep(after)
+            changes = differences("ai_subscriptions", row, after)
+            is_of_plans = not PLAN_COLUMNS.isdisjoint(differing)
+            self.changes += with_slugs(changes, self.slug) if is_of_plans else changes
         return after
 
     def live_rival(self, row: Row) -> int | None:
@@ -192,7 +160,8 @@ class Handling:
 
     def history(self, object_id: str, *, since: datetime | None = None) -> list[PastEvent]:
         """The other handled events about a Stripe object, newest first."""
-        rows = history_of(self.session, object_id, livemode=self.event.livemode, since=since)
+        livemode = self.event.livemode
+        rows = self._transaction.history(object_id, livemode=livemode, since=since)
         return [row for row in rows if row.event_id != self.event.id]
 
 

@@ -1,8 +1,9 @@
 """The inbox: the one way in for Stripe's events, whichever door they come through.
 
-An event is stored in a transaction of its own and then handled in another one, together with its
-new status (:mod:`.working`), so that a process that dies leaves nothing half done: what was stored
-waits as ``received`` for the next replay.
+An event is stored first, then handled together with its new status (:mod:`.working`), so that a
+process that dies leaves nothing half done: on SQLite both are one transaction, of which nothing
+remains; elsewhere what was stored waits as ``received`` for the next replay. Either way nobody has
+been told that it was taken. ``serve`` tells so as soon as it is stored, and handles it afterwards.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aimeter_cli.webhooks.reading import incoming
 from aimeter_cli.webhooks.results import EventResult
 from aimeter_cli.webhooks.storing import Arrival, Rubbish, arrive, store
 from aimeter_cli.webhooks.waiting import handle_waiting
-from aimeter_cli.webhooks.working import handle, work_off
+from aimeter_cli.webhooks.working import Work, handle
 
 
 def receive(
@@ -60,12 +61,16 @@ def take_in(
     a subscription which these have found. ``directory`` is asked where the order of events is not
     certain or one is missing, outside of transactions; without it a fixed rule decides.
     """
-    with database.write() as session:
-        stored = store(session, arrived, now)
-    known = [settled_result(a, stored.standings[a.key], force=force) for a in stored.events]
-    if all(known):
-        return stored.in_order([each for each in known if each is not None])
-    worked = work_off(database, settings, stored.events, now=now, force=force, directory=directory)
+    work = Work(database, settings, now=now, force=force, directory=directory)
+    if database.is_sqlite:
+        stored, worked = work.store_and_handle(arrived)
+    else:
+        with database.write() as session:
+            stored = store(session, arrived, now)
+        known = [settled_result(a, stored.standings[a.key], force=force) for a in stored.events]
+        if all(known):
+            return stored.in_order([each for each in known if each is not None])
+        worked = work.handle(stored.events)
     late = handle_waiting(database, settings, worked.waiting, now=now, directory=directory)
     return stored.in_order(worked.results) + late
 
@@ -89,6 +94,8 @@ def rehearse(
         for arrived in everything:
             stored = store(session, arrived, now)
             dispatcher = Dispatcher(session, settings, now, Asked(None, now))
-            handled = handle(session, dispatcher, stored.events, force=force)
+            handled = handle(
+                session, dispatcher, stored.events, force=force, standings=stored.standings
+            )
             results += stored.in_order([r for r in handled if not isinstance(r, MustAsk)])
     return results

@@ -15,7 +15,6 @@ from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.repositories.webhook_queue import known_that_are_waited_for
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
-from aimeter_cli.webhooks.follow_up import follow_up
 from aimeter_cli.webhooks.inbox import rehearse, take_in
 from aimeter_cli.webhooks.results import EventResult
 from aimeter_cli.webhooks.storing import Arrival, Rubbish
@@ -73,10 +72,7 @@ class Intake:
         results = take_in(
             app.database, app.settings, arrived, now=now, force=force, directory=self.directory
         )
-        notices = follow_up(
-            app.database, app.settings, lambda: app.driver, results, now=now, stop=self.stop
-        )
-        return Taken(results, notices)
+        return self._followed_up(results, now)
 
     def take_up_known(self) -> Taken:
         """Handle what still waits for subscriptions that are known by now: the process that made
@@ -87,6 +83,14 @@ class Intake:
         if not known:
             return Taken(())
         results = take_up(app.database, app.settings, known, now=now, directory=self.directory)
+        return self._followed_up(results, now)
+
+    def _followed_up(self, results: Sequence[EventResult], now: datetime) -> Taken:
+        app = self._app
+        if all(result.follow_up is None for result in results):
+            return Taken(results)
+        from aimeter_cli.webhooks.follow_up import follow_up  # the whole sync
+
         notices = follow_up(
             app.database, app.settings, lambda: app.driver, results, now=now, stop=self.stop
         )

@@ -120,10 +120,8 @@ def _why_no_grace(handling: Handling, row: Row, past: Sequence[PastEvent]) -> st
 
 def _told_before(invoice: StripeInvoice, past: Sequence[PastEvent]) -> bool:
     """Whether another event told the same failure: (invoice, attempt) is its identity."""
-    told = [row for row in past if row.type == FAILED and row.status != "ignored"]
-    events = (reread(row) for row in told)
-    attempts = [event.object.get("attempt_count") for event in events if event is not None]
-    return invoice.attempt_count in attempts
+    told = (row for row in past if row.type == FAILED and row.status != "ignored")
+    return invoice.attempt_count in [row.attempt_count for row in told]
 
 
 def _emit_failure(

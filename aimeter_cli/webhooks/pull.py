@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from aimeter_cli.billing.base import Reply
 from aimeter_cli.billing.directory import DirectoryDriver
+from aimeter_cli.billing.null import SET_DRIVER
 from aimeter_cli.domain.sync import Answer
 from aimeter_cli.errors import AimeterError, ConfigurationError
 from aimeter_cli.repositories.installation import installation
@@ -21,7 +22,7 @@ from aimeter_cli.repositories.webhook_queue import (
     set_pulled_until,
 )
 from aimeter_cli.services.jobs import Job, running
-from aimeter_cli.services.sync.account import check_mode, refuse_another
+from aimeter_cli.services.sync.account import check_mode, settle_reading
 from aimeter_cli.signals import StopFlag
 from aimeter_cli.webhooks.intake import CHUNK, Assembly, Intake, Taken
 from aimeter_cli.webhooks.reading import Incoming
@@ -68,12 +69,12 @@ class Pull:
 
     def _driver(self) -> DirectoryDriver:
         driver = self.app.driver
-        driver.ensure_ready()
         if not isinstance(driver, DirectoryDriver):
             raise ConfigurationError(
-                f"the billing driver {driver.name!r} has no events to pull",
-                hint="Set AI_METERING_BILLING_DRIVER=stripe and STRIPE_API_KEY.",
+                f"the billing driver is {driver.name}: there is nobody to pull events from",
+                hint=SET_DRIVER,
             )
+        driver.ensure_ready()
         with self.app.database.read() as session:
             check_mode(installation(session), driver)
         return driver
@@ -108,10 +109,9 @@ class Pull:
 
         Raises ConfigurationError for a key of another account than that of the rows.
         """
-        account = driver.account()
-        with self.app.database.read() as session:
-            refuse_another(installation(session), account)
-        now = self.app.now()
+        app, account = self.app, driver.account()
+        settle_reading(app.database, driver, account, dry_run=self.dry_run)
+        now = app.now()
         return min(now, account.told_at or now)
 
     def _tell_gap(self, cursor: datetime | None, oldest: datetime) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,16 @@ class Incoming:
 
     source: str
     raw: str
+
+    @property
+    def text(self) -> str:
+        """What is kept of an event."""
+        return self.raw.strip()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of ``text``, by which the same delivery is known again at once."""
+        return sha256(self.text.encode()).hexdigest()
 
     def parse(self) -> StripeEvent:
         """Raises NotAnEvent, whose message never quotes the text."""

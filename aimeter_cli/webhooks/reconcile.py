@@ -29,16 +29,17 @@ from aimeter_cli.domain.stripe_payloads import (
 )
 from aimeter_cli.domain.subscription import PlanChange, plan_at
 from aimeter_cli.errors import AimeterError, Conflict
-from aimeter_cli.services.billables import update_billable
+from aimeter_cli.services.billables import billable_named, update_billable
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.webhooks.asking import Asked
 from aimeter_cli.webhooks.current import IN_ARREARS, Current, Watched, read_current
 from aimeter_cli.webhooks.grace_rows import forgive, grace_of, store_grace
-from aimeter_cli.webhooks.handling import Handling, PriceBook, Row
+from aimeter_cli.webhooks.handling import Handling, Row
 from aimeter_cli.webhooks.invoices import has_ended
-from aimeter_cli.webhooks.subscriptions import CLOCK_SKEW, take_current
+from aimeter_cli.webhooks.named_plans import PLAN_FIELDS
+from aimeter_cli.webhooks.subscriptions import CLOCK_SKEW, no_plan, take_current
+from aimeter_cli.webhooks.transaction import Transaction
 
-_PLAN = (*PlanChange._fields,)
 _SETTLED = ("paid", "void")
 
 
@@ -121,7 +122,7 @@ def _take_over(
     found = [
         _deviation(current, each.field, each.before, each.after)
         for each in handling.changes
-        if each.field not in _PLAN
+        if each.field not in PLAN_FIELDS
     ]
     plans = _plan(before, at), _plan(after, at)
     if plans[0] != plans[1]:
@@ -131,7 +132,10 @@ def _take_over(
         reason = "it has ended here for good: cancel it at Stripe, or create another here"
         found.append(_deviation(current, "status", "canceled", stripe.status, "kept", reason))
     return found + [
-        _deviation(current, "", None, None, "kept", notice) for notice in handling.notices
+        _deviation(current, "plan", handling.slug(plans[0]), ", ".join(stripe.prices), "kept", told)
+        if told == no_plan(stripe)
+        else _deviation(current, "", None, None, "kept", told)
+        for told in handling.notices
     ]
 
 
@@ -143,10 +147,8 @@ def _handling(session: Session, settings: Settings, current: Current, now: datet
         livemode=body.get("livemode") is True, api_version=None, object=body, previous={},
         document={},
     )  # fmt: skip
-    return Handling(
-        session, settings, event, PriceBook(session), now=now, was_handled=False,
-        asked=Asked(None, now),
-    )  # fmt: skip
+    shared = Transaction(session, settings, now, Asked(None, now))
+    return Handling(shared, event, was_handled=False)
 
 
 def _plan(row: Row, moment: datetime) -> int:
@@ -200,7 +202,37 @@ def _of_customer(
     currency = (current.customer or {}).get("currency")
     if isinstance(currency, str) and currency != watched.currency:
         found.append(_currency(database, current, currency, now, fix=fix))
-    return found
+    return found + _contact(database, current, fix=fix)
+
+
+def _contact(database: Database, current: Current, *, fix: bool) -> list[Deviation]:
+    """E-mail and name, as ``customer.updated`` would; what Stripe does not have stays here."""
+    watched = current.watched
+    if watched.customer is None or watched.contact is None:
+        return []
+    told = {name: (current.customer or {}).get(name) for name in watched.contact}
+    differing = {
+        name: theirs
+        for name, theirs in told.items()
+        if isinstance(theirs, str) and theirs.isprintable() and theirs
+        and theirs != watched.contact[name]
+    }  # fmt: skip
+    found = [
+        _deviation(current, name, watched.contact[name], theirs)
+        for name, theirs in differing.items()
+    ]
+    if not fix or not found:
+        return found
+    with database.write() as session:
+        billable = billable_named(session, BillableRef.parse(watched.billable), lock=True)
+        if billable.anonymized_at is not None:
+            return []
+        if billable.stripe_customer_id != watched.customer:
+            reason = "it was changed while Stripe was asked: run it again"
+            return [replace(each, status="kept", reason=reason) for each in found]
+        billable.sqlmodel_update(differing)
+        session.add(billable)
+    return [replace(each, status="fixed") for each in found]
 
 
 def _currency(

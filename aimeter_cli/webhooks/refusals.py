@@ -1,6 +1,6 @@
-"""How many deliveries were refused for their signature, for ``doctor``.
+"""Deliveries that were refused: counted for ``doctor`` by their signature, told on stderr.
 
-Written at once, then at most once a minute: whoever sends rubbish cannot keep the database busy.
+At once, then at most once a minute: whoever sends rubbish cannot keep the database busy.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import update
@@ -61,3 +62,23 @@ class Refusals:
             with self._lock:
                 self._unwritten += number
             _log.warning("refused deliveries not counted", extra={"reason": type(error).__name__})
+
+
+class RefusalNotices:
+    """Tells of refused deliveries, for the one thread of an endpoint."""
+
+    def __init__(
+        self, notice: Callable[[str], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._notice, self._clock = notice, clock
+        self._untold = 0
+        self._next = 0.0
+
+    def tell(self, reason: str) -> None:
+        """One more; ``reason`` must be in our own words."""
+        self._untold += 1
+        now = self._clock()
+        if now >= self._next:
+            more = f" ({self._untold} since the last notice)" if self._untold > 1 else ""
+            self._notice(f"A delivery was refused: {reason}{more}")
+            self._untold, self._next = 0, now + _SECONDS_BETWEEN

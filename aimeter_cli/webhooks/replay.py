@@ -1,12 +1,14 @@
 """``webhooks replay``: files of events through the inbox, a chunk at a time.
 
-A file is read twice: once to find its events and their times, which go to a temporary file where
-they are many, then in the order of time. Memory holds a chunk and three numbers of each event.
+A file is read twice: once to find its events and their times, then in the order of time. Events go
+to a temporary file where they are many, unless they stand in that order, one a line. Memory holds a
+chunk and three numbers of each event.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,13 @@ from aimeter_cli.webhooks.storing import Arrival, Rubbish, arrive
 from aimeter_cli.webhooks.unwrapping import events_in, is_event, is_like_event
 
 _LATEST = 2**62
+_LONGEST = 1024 * 1024
+"""Characters of a line that may be one event: longer ones are read bit by bit."""
+_HEAD = re.compile(
+    r'\{"id": ?"evt_\w+", ?"object": ?"event",'
+    r'(?: ?"(?:account|api_version|context)": ?(?:"[^"\\]*"|null),)* ?"created": ?(\d{1,12}),'
+)
+"""An event as Stripe and whoever passes it on begin it."""
 
 Found = Callable[[int], object]
 """Is told how many events have been found, file after file."""
@@ -69,8 +78,7 @@ def _chunks(
 ) -> Iterator[Sequence[Arrival | Rubbish]]:
     chunk: list[Arrival | Rubbish] = []
     for file in files:
-        for piece in _pieces(file, found, left_out):
-            arrived = arrive(piece)
+        for arrived in _arrivals(file, found, left_out):
             if isinstance(arrived, Arrival) and arrived.event not in wanted:
                 continue
             chunk.append(arrived)
@@ -81,20 +89,52 @@ def _chunks(
         yield chunk
 
 
-def _pieces(file: str | Path, found: Found, left_out: Found) -> Iterator[Incoming]:
+def _arrivals(file: str | Path, found: Found, left_out: Found) -> Iterator[Arrival | Rubbish]:
     """What a file holds, the oldest event first. Raises InvalidInput if it cannot be read."""
+    source = str(file)
+    try:
+        lines = _lines_in_order(file)
+        with _opened(file) as text:
+            if lines:
+                found(lines)
+                for line in text:
+                    arrived = arrive(Incoming(source, line))
+                    if isinstance(arrived, Rubbish):  # it is not what it looked like
+                        yield from _sorted(io.StringIO(line), source, _ignore, left_out)
+                    else:
+                        yield arrived
+            else:
+                yield from _sorted(text, source, found, left_out)
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+
+
+def _lines_in_order(file: str | Path) -> int:
+    """How many lines a file has, if each looks like one event and none is older than the one
+    before; else 0."""
+    number, last = 0, 0
+    if file == STDIN:  # it cannot be read twice
+        return 0
+    with _opened(file) as text:
+        while line := text.readline(_LONGEST):
+            head = _HEAD.match(line)
+            if head is None or int(head[1]) < last or line.count('"event"') != 1:
+                return 0
+            number, last = number + 1, int(head[1])
+    return number
+
+
+def _sorted(
+    text: scanning.Reader, source: str, found: Found, left_out: Found
+) -> Iterator[Arrival | Rubbish]:
     with Spool() as spool, Spool() as others:
         is_log = has_events = False
-        try:
-            with _opened(file) as text:
-                for piece, value in scanning.values(text):
-                    is_log = is_log or (value is None and not piece.startswith("{"))
-                    for event, parsed in events_in(piece, value):
-                        has_events = has_events or is_event(parsed)
-                        is_meant = is_event(parsed) or (parsed is None and is_like_event(event))
-                        (spool if is_meant else others).add(event, _created(parsed))
-        except OSError as error:
-            raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+        for piece, value in scanning.values(text):
+            is_log = is_log or (value is None and not piece.startswith("{"))
+            for event, parsed in events_in(piece, value):
+                has_events = has_events or is_event(parsed)
+                is_meant = is_event(parsed) or (parsed is None and is_like_event(event))
+                (spool if is_meant else others).add(event, _created(parsed))
         if is_log and has_events:
             left_out(len(others))
         else:
@@ -102,7 +142,11 @@ def _pieces(file: str | Path, found: Found, left_out: Found) -> Iterator[Incomin
                 spool.add(event, 0)
         found(len(spool))
         for event in spool.in_order():
-            yield Incoming(str(file), event)
+            yield arrive(Incoming(source, event))
+
+
+def _ignore(_: int) -> None:
+    """What is found in a line that has been counted."""
 
 
 def _opened(file: str | Path) -> io.TextIOBase:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from aimeter_cli.domain.periods import iso
 
 ResultStatus = Literal["processed", "duplicate", "ignored", "stale", "failed", "quarantined"]
-OutcomeStatus = Literal["processed", "ignored", "stale", "failed"]
+OutcomeStatus = Literal["processed", "ignored", "stale", "failed", "quarantined"]
 BAD: tuple[ResultStatus, ...] = ("failed", "quarantined")
 
 _BOOKKEEPING = ("updated_at", "stripe_updated_at", "recovered_at")
@@ -31,8 +31,8 @@ class Change:
 class Outcome:
     """What a handler says: ``error`` is why nothing was done, or what else is to be told.
 
-    ``follow_up``: as in :class:`EventResult`. ``waits_for``: the Stripe subscription that must be
-    known here before the event can be handled.
+    ``follow_up``: as in :class:`EventResult`. ``waits_for``: the Stripe subscription or
+    customer that must be known here before the event can be handled.
     """
 
     status: OutcomeStatus

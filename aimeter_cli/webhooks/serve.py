@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import socket
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aimeter_cli.errors import AimeterError, ConfigurationError, InvalidInput
+from aimeter_cli.repositories.installation import installation
+from aimeter_cli.services.sync.account import check_mode
 from aimeter_cli.signals import StopFlag, stop_on_signals
 from aimeter_cli.webhooks.endpoint import HEALTH, Endpoint
 from aimeter_cli.webhooks.handler import Handler
@@ -33,7 +36,8 @@ def serve(
     """Serve until SIGINT or SIGTERM, then answer and handle what is under way.
 
     ``ready`` is told the address once it listens. Raises ConfigurationError without the extra
-    ``serve`` or without a secret, AimeterError where it cannot listen.
+    ``serve`` or without a secret, or for a key of another mode than the rows; AimeterError where it
+    cannot listen.
     """
     uvicorn = _uvicorn()
     if not path.startswith("/") or path == HEALTH:
@@ -46,13 +50,17 @@ def serve(
             "several, comma-separated, while it is rotated.",
         )
     database, intake, refusals = app.database, Intake(app), Refusals()
-    _ = intake.directory  # a driver that does not exist is told now
+    directory = intake.directory  # a driver that does not exist is told now
+    if directory is not None:
+        with database.read() as session:
+            check_mode(installation(session), directory)
     listener = _listen(host, port)
     handler = Handler(app, intake, notice)
     storer = Storer(app, handler.wake)
     endpoint = Endpoint(
-        app, storer, secrets, path, refusals=refusals, is_healthy=lambda: handler.is_healthy
-    )
+        app, storer, secrets, path, refusals=refusals, is_healthy=lambda: handler.is_healthy,
+        notice=notice,
+    )  # fmt: skip
     config = uvicorn.Config(
         endpoint, lifespan="off", ws="none", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, limit_concurrency=_MOST_CONNECTIONS,
@@ -110,9 +118,12 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "no such address"
-        raise AimeterError(
-            f"cannot listen on {host}:{port}: {reason}", hint="--port 0 picks a free one."
-        ) from None
+        number = getattr(error, "errno", None)
+        if number is None or number < 0 or number == errno.EADDRNOTAVAIL:  # below 0: a name
+            hint = "--host: expected an address of this machine: 127.0.0.1, or 0.0.0.0 for all."
+        else:
+            hint = "--port 0 picks a free one."
+        raise AimeterError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from None
 
 
 def _shown(listener: socket.socket) -> str:

@@ -15,7 +15,7 @@ def list_events(
     event_type: str | None = None,
     limit: int | None = None,
 ) -> list[WebhookEvent]:
-    """Events of the inbox, newest first."""
+    """Events of the inbox, newest first; ``waiting`` as in :mod:`.waiting`."""
     with database.read() as session:
         return webhook_events.list_events(
             session, status=status, event_type=event_type, limit=limit

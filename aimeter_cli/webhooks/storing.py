@@ -88,14 +88,14 @@ def arrive(incoming: Incoming) -> Arrival | Rubbish:
 def store(session: Session, arrived: Sequence[Arrival | Rubbish], now: datetime) -> Stored:
     """Store what is new: events as ``received``, all else as ``quarantined``."""
     first = {each.key: each for each in reversed(arrived) if isinstance(each, Arrival)}
-    store_events(session, [_event_row(each, now) for each in first.values()])
+    store_events(session, [_event_row(key, each, now) for key, each in first.items()])
     states = stored_states(session, [event_id for _, event_id in first])
     good: list[Arrival] = []
     bad: dict[int, Rubbish] = {}
     for place, each in enumerate(arrived):
         if isinstance(each, Rubbish):
             bad[place] = each
-        elif _is_same(session, each.event, states[each.key]):
+        elif _is_same(session, each, states[each.key]):
             good.append(each)
         else:
             bad[place] = Rubbish(each.incoming, _OTHER_CONTENT, each.event)
@@ -112,15 +112,17 @@ def quarantine_id(raw: str) -> str:
     return _PREFIX + sha256(raw.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _is_same(session: Session, event: StripeEvent, state: EventState) -> bool:
+def _is_same(session: Session, arrival: Arrival, state: EventState) -> bool:
     """Whether it is the stored event. The same one rendered for another API version is."""
-    if state.digest == event.digest:
+    if state.digest == arrival.incoming.digest:
         return True
     try:
         stored = Incoming("", stored_payload(session, state.id)).parse()
     except NotAnEvent:
         return True  # its payload is not kept any more: there is nothing to contradict
-    return stored.api_version != event.api_version and stored.type == event.type
+    event = arrival.event
+    is_other_version = stored.api_version != event.api_version and stored.type == event.type
+    return is_other_version or stored.content == event.content
 
 
 def _quarantined(each: Rubbish) -> EventResult:
@@ -131,18 +133,20 @@ def _quarantined(each: Rubbish) -> EventResult:
     return EventResult(source, each.event.id, each.event.type, "quarantined", error=reason)
 
 
-def _event_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
+def _event_row(key: Key, arrival: Arrival, now: datetime) -> dict[str, Any]:
     event = arrival.event
     return {
-        "event_id": event.id,
-        "livemode": event.livemode,
+        "event_id": key[1],
+        "livemode": key[0],
         "type": event.type,
         "object_id": event.object_id,
         "created": event.created,
-        "payload": arrival.incoming.raw.strip(),
-        "digest": event.digest,
+        "payload": arrival.incoming.text,
+        "digest": arrival.incoming.digest,
         "status": "received",
+        "error": None,
         "attempts": 0,
+        "attempt_count": event.attempt_count,
         "received_at": now,
     }
 
@@ -156,12 +160,14 @@ def _quarantine_rows(rubbish: Collection[Rubbish], now: datetime) -> list[dict[s
             "event_id": synthetic,
             "livemode": each.event.livemode if each.event is not None else False,
             "type": each.event.type if each.event is not None else UNKNOWN_TYPE,
+            "object_id": None,
             "created": each.event.created if each.event is not None else now,
             "payload": text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
             "digest": synthetic.removeprefix(_PREFIX),
             "status": "quarantined",
             "error": each.fault,
             "attempts": 0,
+            "attempt_count": None,
             "received_at": now,
         }
     return list(rows.values())

@@ -222,8 +222,15 @@ def _plan_of(handling: Handling, row: Row, stripe: StripeSubscription, moment: d
         slugs = ", ".join(sorted(handling.slug(plan) for plan in plans))
         handling.notices.append(f"its prices mean several plans ({slugs}): the plan is kept")
     elif not plans and stripe.prices:
-        handling.notices.append(f"no plan has the price {', '.join(stripe.prices)}: plan kept")
+        handling.notices.append(no_plan(stripe))
     return current
+
+
+def no_plan(stripe: StripeSubscription) -> str:
+    """What to do about prices that mean no plan."""
+    prices = " ".join(f"--stripe-price {price}" for price in stripe.prices)
+    told = ", ".join(stripe.prices)
+    return f"no plan has the price {told}: plan kept; aimeter plans update PLAN {prices}"
 
 
 def _own_plan(row: Row, moment: datetime) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
 
 from aimeter_cli.sandbox.client import SandboxControl
+from tests.conftest import Cli
 
 Api = Callable[..., dict[str, Any]]
+Post = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -35,5 +38,22 @@ def customer(billing: SandboxControl) -> Callable[[], str]:
         )
         with urlopen(request) as answer:
             return str(json.load(answer)["id"])
+
+    return make
+
+
+@pytest.fixture
+def post(billing: SandboxControl, cli: Cli) -> Post:
+    """Makes objects at the sandbox; a plan ``pro`` of the price ``price_pro`` is there."""
+    cli("plans", "create", "Pro", "--stripe-price", "price_pro")
+
+    def make(path: str, **form: str) -> dict[str, Any]:
+        request = Request(
+            f"{billing.url}/v1/{path}", data=urlencode(form).encode(),
+            headers={"Authorization": "Bearer sk_test_1"},
+        )  # fmt: skip
+        with urlopen(request) as answer:
+            made: dict[str, Any] = json.load(answer)
+            return made
 
     return make

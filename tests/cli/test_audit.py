@@ -15,6 +15,7 @@ from tests.conftest import Cli
 CLEAN = "Everything adds up: 1 usages, 1 overages, 1 items"
 AUDIT_FIELDS = [
     "adds_up", "usages", "overages", "items", "items_at_stripe", "differences", "totals", "notes",
+    "lost",
 ]  # fmt: skip
 DIFFERENCE_FIELDS = [
     "check", "billable", "record", "detail", "expected", "found", "difference", "currency", "hint",
@@ -125,7 +126,7 @@ def test_an_explanation_is_one_document(cli: Cli, charged: SandboxControl) -> No
     assert list(found) == [
         "id", "in_words", "next_step", "overage", "terms", "totals", "charges", "usages",
         "older_usages", "pruned_days", "conversion", "rounding", "item", "final_invoice",
-        "attempts", "attempts_in_all",
+        "attempts", "attempts_in_all", "invoice_status",
     ]  # fmt: skip
     [item] = charged.items()
     [usage] = found["usages"]

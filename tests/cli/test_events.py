@@ -99,7 +99,7 @@ def test_pruning_asks_first_and_names_its_option(cli: Cli, outbox: Outbox) -> No
     assert cli(*prune, "--yes", "--format", "json").json == {
         "before": "2026-12-01T00:00:00Z", "events": 2,
     }  # fmt: skip
-    assert cli("events", "list").err == "No event matches.\n"
+    assert cli("events", "list", "--failed").err == "No event matches.\n"
     assert "--older-than: expected a duration" in cli(
         "events", "prune", "--older-than", "soon", "--yes"
     ).err  # fmt: skip

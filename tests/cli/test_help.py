@@ -114,7 +114,7 @@ WRITING = (
     "subscriptions create", "subscriptions cancel", "subscriptions set-stripe-ids",
     "subscriptions expire", "subscriptions update", "subscriptions sync-stripe-ids",
     "subscriptions reconcile", "rates set", "rates remove", "rates update", "rates confirm",
-    "db upgrade",
+    "db upgrade", "import laravel",
 )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def test_a_row_that_fails_makes_exit_3_and_the_others_go_on(
     [
         ({"AI_METERING_BILLING_DRIVER": "null"}, 4, "there is nowhere to send"),
         ({"STRIPE_API_KEY": ""}, 4, "STRIPE_API_KEY is not set"),
-        ({"STRIPE_API_KEY": "sk_test_forbidden"}, 4, "Stripe refuses the key"),
+        ({"STRIPE_API_KEY": "sk_test_forbidden"}, 4, "the key may not ask whose account"),
         ({"STRIPE_API_KEY": "sk_live_canary"}, 4, "stripe.live is not true"),
         ({"STRIPE_API_BASE": "http://127.0.0.1:9"}, 3, "some overages are not settled"),
         ({"AI_METERING_BILLING_DRIVER": "nonsense"}, 4, "unknown billing driver 'nonsense'"),
@@ -349,3 +349,28 @@ def test_a_closed_standard_output_is_told_plainly(isolated: Path, cli: Cli) -> N
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, "standard output is closed" in done.stderr) == (1, True)
+
+
+def test_ctrl_c_in_an_import_says_how_far_it_is_and_that_it_goes_on(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "usage.jsonl"
+    line = {"billable": "user:1", "provider": "p", "model": "m", "cost": "0.1",
+            "occurred_at": "2026-11-01T00:00:00Z"}  # fmt: skip
+    file.write_text("\n".join(json.dumps({**line, "idempotency_key": str(n)}) for n in range(3)))
+    monkeypatch.setattr("aimeter_cli.services.recording.import_file.BATCH", 2)
+    check = "aimeter_cli.services.recording.import_file.check_not_future"
+    with monkeypatch.context() as patch:
+        calls = iter([None, None, KeyboardInterrupt()])
+
+        def interrupted(*_: object) -> None:
+            error = next(calls)
+            if error is not None:
+                raise error
+
+        patch.setattr(check, interrupted)
+        stopped = cli("usage", "import", file, "--format", "json", *NOW)
+    assert (stopped.code, stopped.json["recorded"]) == (130, 2)
+    assert "2 of the 3 lines read so far are recorded. The same command goes on" in stopped.err
+    again = cli("usage", "import", file, "--format", "json", *NOW)
+    assert (again.code, again.json["recorded"], again.json["repeated"]) == (0, 1, 2)

@@ -51,6 +51,8 @@ SUBSCRIPTION_JSON: dict[str, Any] = {
     "meta": {"k": "v"},
     "next_plan": None,
     "plan_changes_at": None,
+    "grace_days_left": None,
+    "grace_invoice_id": None,
 }
 
 
@@ -211,6 +213,25 @@ def test_a_stripe_subscription_is_not_cancelled_by_us(cli: Cli) -> None:
     ended = cli("subscriptions", "cancel", "user:42", *AT, "--format", "json")
     assert (ended.json["status"], ended.json["ends_at"]) == ("canceled", "2026-11-15T12:00:00Z")
     assert ended.err == "The Stripe subscription sub_1 goes on: cancel it there, too.\n"
+
+
+def test_an_end_at_once_is_asked_about_on_a_terminal_and_scripts_go_on_as_ever(cli: Cli) -> None:
+    cli(*PRO)
+    cli(*SUBSCRIBE)
+    cancel = ("subscriptions", "cancel", "user:42", *AT)
+    declined = cli(*cancel, terminal=True, stdin="n\n")
+    assert "End the subscription 1 of user:42 (pro) now, for good?" in declined.err
+    assert declined.code == 1
+    assert cli("subscriptions", "show", "1", *AT, "--format", "json").json["ends_at"] is None
+    assert cli(*cancel, "--dry-run", terminal=True).code == 0
+    assert cli(*cancel, "--at-period-end", terminal=True).code == 0  # it can be taken back
+    for more in ({}, {"terminal": True}):
+        cli(*SUBSCRIBE)
+        words = ("--yes",) if more else ()
+        ended = cli(*cancel, *words, "--format", "json", **more)
+        assert (ended.code, ended.json["status"]) == (0, "canceled")
+    cli(*SUBSCRIBE)
+    assert cli(*cancel, terminal=True, stdin="y\n").code == 0
 
 
 def test_meta_is_key_and_value(cli: Cli) -> None:

@@ -43,7 +43,10 @@ def test_rates_are_set_used_and_removed(cli: Cli) -> None:
     gone = cli("rates", "convert", "10", "usd", "eur")
     assert (gone.code, gone.err) == (
         1,
-        "error: no rate from usd to eur\nhint: aimeter rates set usd eur RATE\n",
+        (
+            "error: no rate from usd to eur\n"
+            "hint: aimeter rates update --from ecb, or aimeter rates set usd eur RATE\n"
+        ),
     )
 
 

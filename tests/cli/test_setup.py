@@ -30,6 +30,7 @@ def test_init_writes_the_configuration_and_makes_the_database(fresh: Cli, isolat
         "config": "aimeter.toml",
         "database": f"sqlite:///{isolated}/aimeter.db",
         "revision": made.json["revision"],
+        "secrets": None,
     }
     assert made.err.startswith("Next, make a plan")
     assert _mode(isolated / "aimeter.toml") == 0o644

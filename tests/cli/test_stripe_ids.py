@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pytest
 from sqlmodel import select
@@ -17,30 +13,13 @@ from aimeter_cli.domain.periods import iso
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.sandbox.client import SandboxControl
+from tests.cli.conftest import Post
 from tests.conftest import Cli
 from tests.webhooks import payloads
 
-Post = Callable[..., dict[str, Any]]
 CREATE = ("subscriptions", "create", "--billable", "user:42", "--plan", "pro", "--format", "json")
 SYNC = ("subscriptions", "sync-stripe-ids", "--format", "json")
 RECONCILE = ("subscriptions", "reconcile", "user:42", "--format", "json")
-
-
-@pytest.fixture
-def post(billing: SandboxControl, cli: Cli) -> Post:
-    """Makes objects at the sandbox; a plan ``pro`` of the price ``price_pro`` is there."""
-    cli("plans", "create", "Pro", "--stripe-price", "price_pro")
-
-    def make(path: str, **form: str) -> dict[str, Any]:
-        request = Request(
-            f"{billing.url}/v1/{path}", data=urlencode(form).encode(),
-            headers={"Authorization": "Bearer sk_test_1"},
-        )  # fmt: skip
-        with urlopen(request) as answer:
-            made: dict[str, Any] = json.load(answer)
-            return made
-
-    return make
 
 
 def _customer(post: Post) -> str:
@@ -101,7 +80,7 @@ def test_a_failing_stripe_never_fails_the_local_command_and_the_next_run_looks_a
     post: Post, cli: Cli, billing: SandboxControl
 ) -> None:
     customer = _customer(post)
-    billing.add_fault("502", times=2)
+    billing.add_fault("502:path=/v1/customers*", times=2)
     made = cli(*CREATE)
     assert (made.code, made.json["stripe_customer_id"]) == (0, None)
     assert "the Stripe ids were not looked up: 502" in made.err
@@ -171,7 +150,7 @@ def test_a_subscription_that_is_linked_is_at_once_what_stripe_has(post: Post, cl
 def test_reconcile_that_cannot_read_says_so(post: Post, cli: Cli, billing: SandboxControl) -> None:
     _subscription(post, _customer(post))
     cli(*CREATE)
-    billing.add_fault("502", times=1)
+    billing.add_fault("502:path=/v1/subscriptions/*", times=1)
     done = cli(*RECONCILE)
     assert (done.code, done.json[0]["status"]) == (3, "unread")
 
@@ -190,10 +169,18 @@ def test_grace_is_listed_with_the_days_that_are_left(cli: Cli) -> None:
     with open("failed.json", "w") as file:
         json.dump(payloads.failure(at="2026-12-01"), file)
     cli("webhooks", "replay", "failed.json")
-    listed = cli("subscriptions", "list", "--status", "grace", "--as-of", "2026-12-03T12:00:00Z")
-    header, row = (line for line in listed.out.splitlines() if "--" not in line)
-    assert "Days left" in header
-    assert " 4 " in row
+    graced = ("subscriptions", "list", "--status", "grace", "--as-of", "2026-12-03T12:00:00Z")
+    header, row = (line for line in cli(*graced).out.splitlines() if "--" not in line)
+    for title, value in (
+        ("Grace period ends at", "2026-12-08T00:00:00Z"), ("Days left", " 4 "),
+        ("Unpaid invoice", payloads.INVOICE),
+    ):  # fmt: skip
+        assert title in header
+        assert value in row
+    [listed] = cli(*graced, "--format", "json").json
+    assert (listed["grace_days_left"], listed["grace_invoice_id"]) == (4, payloads.INVOICE)
+    after = cli("subscriptions", "list", "--as-of", "2026-12-09", "--format", "json").json
+    assert (after[0]["status"], after[0]["grace_days_left"]) == ("expired", None)
 
 
 @pytest.mark.parametrize(
@@ -215,10 +202,57 @@ def test_a_key_of_another_mode_or_account_sets_no_id_and_mends_nothing(
     assert made.code == 0, made.err
     assert made.json["stripe_customer_id"] is None
     assert said in made.err
-    for command in (SYNC, (*RECONCILE, "--fix")):
+    for command in (SYNC, (*SYNC, "--dry-run"), (*RECONCILE, "--fix")):
         refused = cli(*command)
         assert refused.code == ConfigurationError.exit_code
         assert said in refused.err
     assert cli("subscriptions", "show", "user:42", "--format", "json").json[
         "stripe_customer_id"
     ] is None  # fmt: skip
+
+
+def test_a_dry_run_of_create_shows_the_ids_that_would_be_found_and_keeps_nothing(
+    database: Database, post: Post, cli: Cli
+) -> None:
+    customer = _customer(post)
+    subscription = _subscription(post, customer)
+    shown = cli(*CREATE, "--dry-run")
+    assert shown.code == 0, shown.err
+    ids = shown.json["stripe_customer_id"], shown.json["stripe_subscription_id"]
+    assert ids == (customer, subscription)
+    assert f"Stripe ids: user:42 is {customer} and {subscription} at Stripe" in shown.err
+    assert cli("billables", "list", "--format", "json").json == []
+    with database.read() as session:
+        assert session.exec(select(Installation)).one().stripe_account is None
+    made = cli(*CREATE)
+    assert (made.json["stripe_customer_id"], made.json["stripe_subscription_id"]) == ids
+
+
+def test_a_dry_run_of_create_tells_why_no_id_would_be_found(
+    post: Post, cli: Cli, billing: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = _customer(post)
+    cli("billables", "create", "user:7", "--stripe-customer", customer)
+    taken = cli(*CREATE, "--dry-run")
+    assert (taken.code, taken.json["stripe_customer_id"]) == (0, None)
+    assert f"the Stripe customer {customer} belongs to the billable user:7" in taken.err
+    billing.add_fault("502", times=1)
+    silent = cli(*CREATE, "--dry-run")
+    assert (silent.code, silent.json["stripe_customer_id"]) == (0, None)
+    assert "the Stripe ids were not looked up: " in silent.err
+    monkeypatch.setenv("AI_METERING_AUTO_SYNC_STRIPE_IDS", "false")
+    before = len(billing.ledger())
+    assert cli(*CREATE, "--dry-run").err == "dry run: nothing was changed\n"
+    assert len(billing.ledger()) == before
+
+
+@pytest.mark.parametrize(
+    "command", [SYNC, ("subscriptions", "reconcile", "--all"), ("webhooks", "pull")]
+)
+def test_without_a_driver_it_is_told_what_to_set(command: tuple[str, ...], cli: Cli) -> None:
+    refused = cli(*command)
+    assert refused.code == ConfigurationError.exit_code
+    assert "the billing driver is null: " in refused.err
+    assert "AI_METERING_BILLING_DRIVER=stripe" in refused.err
+    assert "STRIPE_API_KEY" in refused.err
+    assert "overages" not in refused.err

@@ -13,15 +13,15 @@ import pytest
 
 from tests.conftest import Cli, Result
 
-AT = ("--as-of", "2026-11-15T12:00:00Z")
-LATER = ("--as-of", "2027-12-01T18:00:00Z")
+AT = ("--as-of", "2022-11-15T12:00:00Z")
+LATER = ("--as-of", "2023-12-01T18:00:00Z")
 PRUNE = ("usage", "prune", "--older-than", "365d", *LATER)
 
 
 def use(cli: Cli, count: int = 1, *more: str) -> None:
     lines = "\n".join(
         json.dumps({"billable": f"user:{n % 7}", "provider": "p", "model": "m", "cost": "0.1",
-                    "occurred_at": "2026-11-01T00:00:00Z", "idempotency_key": str(n)})
+                    "occurred_at": "2022-11-01T00:00:00Z", "idempotency_key": str(n)})
         for n in range(count)
     )  # fmt: skip
     with open("old.jsonl", "w") as file:
@@ -50,7 +50,7 @@ def test_its_report_says_what_went_and_why_others_stay(cli: Cli) -> None:
     cli("usage", "record", "--billable", "user:9", "--provider", "p", "--model", "unknown", *AT)
     done = cli(*PRUNE, "--yes", "--format", "json")
     assert done.json == {
-        "dry_run": False, "before": "2026-12-01T00:00:00Z", "pruned": 3, "daily_sums": 3,
+        "dry_run": False, "before": "2022-12-01T00:00:00Z", "pruned": 3, "daily_sums": 3,
         "kept": [{"reason": "unpriced", "count": 1,
                   "because": "without a price: aimeter usage reprice"}],
     }  # fmt: skip
@@ -86,7 +86,7 @@ def test_a_file_that_was_pruned_is_refused_line_by_line(cli: Cli) -> None:
     cli(*PRUNE, "--yes")
     again = cli("usage", "import", "old.jsonl", *LATER, "--format", "json")
     assert (again.code, again.json["recorded"], again.json["bad"]) == (3, 0, 2)
-    assert "lies before 2026-12-01T00:00:00Z" in again.json["errors"][0]["reason"]
+    assert "lies before 2022-12-01T00:00:00Z" in again.json["errors"][0]["reason"]
 
 
 def test_sigterm_ends_it_between_two_batches_with_143(cli: Cli) -> None:
@@ -135,7 +135,7 @@ def test_anonymising_asks_and_says_what_is_left_to_do(cli: Cli) -> None:
     assert left == {
         "id": 1, "billable": done.json["billable"], "email": None, "name": None,
         "currency": None, "stripe_customer_id": "cus_1", "created_at": left["created_at"],
-        "anonymized_at": "2026-11-15T12:00:00Z",
+        "anonymized_at": "2022-11-15T12:00:00Z",
     }  # fmt: skip
     again = cli("billables", "anonymize", left["billable"], "--yes")
     assert again.code == 0
@@ -146,3 +146,15 @@ def test_anonymising_asks_and_says_what_is_left_to_do(cli: Cli) -> None:
 def test_the_help_says_what_is_kept(cli: Cli) -> None:
     told = " ".join(cli("billables", "anonymize", "--help").out.split())
     assert "Kept: amounts, tokens, times, models" in told
+
+
+def test_a_time_that_has_not_come_prunes_nothing(cli: Cli) -> None:
+    """Usage that is younger would be refused from then on, for good."""
+    use(cli)
+    future = ("usage", "prune", "--older-than", "365d", "--as-of", "2999-12-01")
+    refused = cli(*future, "--yes")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: --as-of: 2999-12-01T00:00:00Z has not come yet: ")
+    assert cli(*future, "--dry-run", "--format", "json").json["pruned"] == 1
+    use(cli, 2)  # is taken as before
+    assert cli(*PRUNE, "--dry-run", "--format", "json").json["pruned"] == 2

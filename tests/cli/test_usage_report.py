@@ -41,10 +41,14 @@ def test_a_pipe_gets_plain_columns_without_bars(cli: Cli, used: None) -> None:
     assert "█" not in cli("usage", "report", *AT, "--format", "table").out
 
 
-def test_a_terminal_shows_a_bar_beside_the_dearest_of_the_currency(cli: Cli, used: None) -> None:
+def test_a_terminal_shows_shares_of_the_currency_and_bars_beside_its_dearest(
+    cli: Cli, used: None
+) -> None:
     shown = cli("usage", "report", *AT, "--no-color", terminal=True).out
-    bars = [line.split()[-1] for line in shown.splitlines() if line.strip().startswith("openai")]
-    assert bars == ["█" * 16, "█" * 16, "█" * 4]
+    lines = [line for line in shown.splitlines() if line.strip().startswith("openai")]
+    assert [line.rsplit("  ", 1)[1].strip() for line in lines] == [
+        f"100 % {'█' * 16}", f"80 % {'█' * 16}", f"20 % {'█' * 4}",
+    ]  # fmt: skip
 
 
 def test_bars_are_of_tokens_where_nothing_costs_anything(cli: Cli) -> None:
@@ -53,7 +57,7 @@ def test_bars_are_of_tokens_where_nothing_costs_anything(cli: Cli) -> None:
             "--input-tokens", tokens, *AT)  # fmt: skip
     shown = cli("usage", "report", *AT, "--no-color", terminal=True, env={"COLUMNS": "80"}).out
     assert [line.split()[-1] for line in shown.splitlines() if " p " in f" {line}"] == [
-        "█" * 8, "█" * 4,
+        "█" * 6, "█" * 3,
     ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.db.types import ExactDecimal, Nanos, UTCDateTime
 from aimeter_cli.errors import ConfigurationError, DatabaseError, InvalidInput
 from aimeter_cli.models.billables import Billable
+from aimeter_cli.settings.secrets import redacted
 
 VALUES = Table(
     "values_of_tests",
@@ -191,10 +192,19 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path}/file/x.db")
 
 
-def test_a_password_is_not_shown(any_database: Database) -> None:
-    hidden = Database("postgresql+psycopg://me:hunter22@127.0.0.1/x")
-    assert hidden.safe_url == "postgresql+psycopg://me:***@127.0.0.1/x"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://me:hunter22@127.0.0.1/x", "me:***@127.0.0.1/x"),
+        ("postgresql+psycopg://me@/x?password=hunter22&host=h", "me@/x?host=h"),
+        ("postgresql+psycopg://me@h/x?sslpassword=hunter22", "me@h/x"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    hidden = Database(url)
+    assert hidden.safe_url == f"postgresql+psycopg://{shown}"
     hidden.dispose()
+    assert "hunter22" not in redacted(f"cannot open {url}")
 
 
 def test_a_url_with_a_bad_port_is_an_error_of_the_configuration() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import subprocess
 import sys
 import time
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from aimeter_cli.cli.main import main
 
 _OURS = ("AI_METERING_", "AIMETER_", "STRIPE_")
 _TIMEOUT_SECONDS = 120
@@ -51,28 +56,30 @@ class Terminal:
         merged = None if sys.stderr.isatty() else subprocess.STDOUT
         started = time.perf_counter()
         done = subprocess.run(
-            self._line(words), cwd=self.folder, env=self._env, stdin=subprocess.DEVNULL,
-            stderr=merged, check=False, timeout=_TIMEOUT_SECONDS,
+            [sys.executable, "-m", "aimeter_cli", *words], cwd=self.folder, env=self._env,
+            stdin=subprocess.DEVNULL, stderr=merged, check=False, timeout=_TIMEOUT_SECONDS,
         )  # fmt: skip
         if done.returncode != expect:
             raise Failed(f"it exited with {done.returncode}, not with {expect}")
         return time.perf_counter() - started
 
     def read(self, *words: str) -> Any:
-        """What ``aimeter WORDS --format json`` prints, for checks; nothing is shown."""
-        done = subprocess.run(
-            self._line([*words, "--format", "json"]), cwd=self.folder, env=self._env,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=_TIMEOUT_SECONDS,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise Failed(f"aimeter {shlex.join(words)}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        """What ``aimeter WORDS --format json`` prints, for checks; nothing is shown.
+
+        It runs in this process: to start one for each takes longer than all that they do.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            with (
+                patch.dict(os.environ, self._env, clear=True), chdir(self.folder),
+                redirect_stdout(out), redirect_stderr(err),
+            ):  # fmt: skip
+                main([*words, "--format", "json"])
+        except SystemExit as ended:
+            if ended.code:
+                raise Failed(f"aimeter {shlex.join(words)}: {err.getvalue().strip()}") from None
+        return json.loads(out.getvalue())
 
     def _prompt(self, typed: str) -> None:
         line = f"$ {typed}"
         print(f"\n\033[1m{line}\033[0m" if self._styled else f"\n{line}", flush=True)
-
-    @staticmethod
-    def _line(words: tuple[str, ...] | list[str]) -> list[str]:
-        return [sys.executable, "-m", "aimeter_cli", *words]

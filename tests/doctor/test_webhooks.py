@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
+from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.models.job_runs import JobRun
+from aimeter_cli.models.webhook_events import WebhookEvent
 from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.webhooks.registry import HANDLERS
 from tests.conftest import Cli
@@ -140,11 +143,36 @@ def test_what_lies_in_the_inbox_without_effect_is_counted(world: World, cli: Cli
     assert [told for _, told, _ in found] == [
         "2 event(s) failed",
         "1 event(s) stored and not handled: a process was stopped, or is busy",
-        "1 quarantined within 7 days: no events, or altered ones",
+        "1 quarantined within 7 days: no events, altered ones, or of another mode",
         "1 event(s) wait for 1 subscription(s) not known here",
     ]
     assert all(hint and hint.startswith("aimeter ") for _, _, hint in found)
     assert cli("status", "--format", "json").json["webhooks_due"] == 3
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "kind", "days", "is_told"),
+    [
+        ("sub_Nobody", "invoice.paid", 6, True),
+        ("sub_Nobody", "invoice.paid", 8, False),
+        ("sub_Pro1", "invoice.paid", 8, True),
+        ("cus_Nobody", "customer.updated", 1, False),
+        ("cus_A1", "customer.updated", 8, True),
+    ],
+)
+def test_what_waits_for_nobody_of_ours_is_not_told_for_ever(
+    world: World, cli: Cli, waits_for: str, kind: str, days: int, *, is_told: bool
+) -> None:
+    world.receive(renewal())
+    with world.database.write() as session:
+        session.exec(select(Billable)).one().stripe_customer_id = "cus_A1"
+        event = session.exec(select(WebhookEvent)).one()
+        event.type, event.status, event.waits_for = kind, "ignored", waits_for
+        event.received_at = NOW - timedelta(days=days)
+    told = "1 event(s) wait for 1 subscription(s) not known here" if is_told else None
+    assert [said for _, said, _ in checks(cli, "inbox")] == [told or "every event is handled"]
+    [listed] = cli("webhooks", "list", "--status", "waiting", "--format", "json").json
+    assert (listed["event_id"], listed["waits_for"]) == (renewal()["id"], waits_for)
 
 
 class Stripe:

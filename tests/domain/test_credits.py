@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 from aimeter_cli.domain.credits import (
     Grant,
     InsufficientCredits,
+    Lot,
     Standing,
     covered,
+    given_back,
     overdraft_nanos,
     remaining_of_new,
+    split,
     take,
 )  # fmt: skip
 from aimeter_cli.domain.money import MAX_NANOS
@@ -39,6 +43,36 @@ def test_a_later_grant_is_touched_only_when_the_earlier_ones_are_empty() -> None
     grants = [Grant(7, 1, 5), Grant(3, 2, 5), Grant(9, 3, 5)]
     assert take(grants, 7) == ({7: 0, 3: 3}, 0)
     assert take(grants, 5) == ({7: 0}, 0)
+
+
+SOON, LATE = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "spent"),
+    [
+        ([2, 3], [[Lot(2, SOON)], [Lot(1, SOON), Lot(2, LATE)]]),
+        ([7, 4], [[Lot(3, SOON), Lot(4, LATE)], []]),
+        ([0, 7], [[], [Lot(3, SOON), Lot(4, LATE)]]),
+    ],
+)
+def test_each_of_several_amounts_knows_the_lots_that_it_spent(
+    amounts: list[int], spent: list[list[Lot]]
+) -> None:
+    assert split([Lot(3, SOON), Lot(4, LATE)], amounts) == spent
+
+
+@pytest.mark.parametrize(
+    ("undone", "amount", "back"),
+    [
+        (0, 10, [Lot(3, SOON), Lot(4, LATE), Lot(3, None)]),
+        (0, 2, [Lot(2, None)]),
+        (2, 3, [Lot(2, LATE), Lot(1, None)]),
+        (5, 5, [Lot(3, SOON), Lot(2, LATE)]),
+    ],
+)
+def test_what_was_spent_last_comes_back_first(undone: int, amount: int, back: list[Lot]) -> None:
+    assert given_back([Lot(3, SOON), Lot(4, LATE)], 10, undone, amount) == back
 
 
 @pytest.mark.parametrize(

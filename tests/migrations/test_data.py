@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
+from sqlmodel import select
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.migrations import HEAD
 from aimeter_cli.migrations.upgrade import current_revision, upgrade
+from aimeter_cli.models.wallets import CreditTransaction
 
 T = "'2026-11-01 00:00:00+00:00'"
 FIRST = (
@@ -70,13 +74,23 @@ TABLES = (
 )  # fmt: skip
 
 
-def _to_first(database: Database) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_empty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/old.db" if is_sqlite else request.getfixturevalue("empty_pg_url")
+    database = Database(url)
+    yield database
+    database.dispose()
+
+
+def _to(database: Database, revision: str, *statements: str) -> None:
+    """A database of that revision, with these rows."""
     config = Config()
     config.set_main_option("script_location", "aimeter_cli:migrations")
     with database.write() as session:
         config.attributes["connection"] = session.connection()
-        command.upgrade(config, "0001")
-        for statement in FIRST:
+        command.upgrade(config, revision)
+        for statement in statements:
             session.connection().execute(text(statement))
 
 
@@ -91,15 +105,9 @@ def _rows(database: Database) -> dict[str, list[dict[str, Any]]]:
         }
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_every_row_of_the_first_schema_is_kept(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    url = f"sqlite:///{tmp_path}/old.db"
-    if kind == "postgresql":
-        url = request.getfixturevalue("empty_pg_url")
-    database = Database(url)
-    _to_first(database)
+def test_every_row_of_the_first_schema_is_kept(any_empty: Database) -> None:
+    database = any_empty
+    _to(database, "0001", *FIRST)
     before = _rows(database)
     assert upgrade(database)[:2] == ("0001", HEAD)
     after = _rows(database)
@@ -110,7 +118,23 @@ def test_every_row_of_the_first_schema_is_kept(
     assert after["ai_installation"][0]["first_generation"] == 0
     with database.write() as session:  # and it is whole: the references still hold
         session.connection().execute(text("DELETE FROM ai_sync_attempts"))
-        if kind == "sqlite":
+        if database.is_sqlite:
             assert session.connection().execute(text("PRAGMA foreign_key_check")).all() == []
     assert current_revision(database) == HEAD
-    database.dispose()
+
+
+def test_a_ledger_of_before_credits_had_lots_is_kept(any_empty: Database) -> None:
+    _to(
+        any_empty, "0008",
+        "INSERT INTO ai_billables (id, type, external_id, created_at)"
+        f" VALUES (1, 'user', '42', {T})",
+        "INSERT INTO ai_credit_wallets (id, billable_id, currency, balance, created_at, updated_at)"
+        f" VALUES (1, 1, 'usd', -5, {T}, {T})",
+        "INSERT INTO ai_credit_transactions"
+        " (id, wallet_id, kind, amount, balance_after, created_at)"
+        f" VALUES (1, 1, 'deduct', -5, -5, {T})",
+    )  # fmt: skip
+    assert upgrade(any_empty)[:2] == ("0008", HEAD)
+    with any_empty.read() as session:
+        [entry] = session.exec(select(CreditTransaction))
+    assert (entry.kind, entry.amount, entry.lots) == ("deduct", Decimal("-0.000000005"), None)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from aimeter_cli.render.cells import for_people
 from aimeter_cli.render.console import Console
+from aimeter_cli.render.noun import COUNT, SERIAL, Column
 from aimeter_cli.render.output import FORMATS, Format, Output
-from tests.render.sample import EMPTY, HOSTILE, ORDINARY, SAMPLE
+from tests.render.sample import EMPTY, HOSTILE, ORDINARY, PART, SAMPLE
 
 ROWS = [ORDINARY, EMPTY, HOSTILE]
 
@@ -181,19 +184,6 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(
-    ("no_color", "env", "colored"), [(False, "", True), (True, "", False), (False, "1", False)]
-)
-def test_colour_is_for_terminals_that_want_it(
-    no_color: bool, env: str, colored: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("NO_COLOR", env)
-    Output(Console(no_color=no_color), "table").rows(SAMPLE, [ORDINARY])
-    assert ("\x1b[32mactive" in terminal.getvalue()) is colored
-
-
 def test_a_narrow_terminal_folds_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
@@ -208,3 +198,78 @@ def test_a_narrow_terminal_folds_and_loses_nothing(monkeypatch: pytest.MonkeyPat
 def test_every_format_renders_every_kind_of_row(output: Any, format: Format) -> None:  # noqa: A002
     for row in ROWS:
         assert output(format, "one", row)
+
+
+@pytest.mark.parametrize(
+    ("no_color", "env", "is_terminal", "colored"),
+    [
+        (False, {}, True, True),
+        (False, {}, False, False),
+        (True, {}, True, False),
+        (False, {"NO_COLOR": "1"}, True, False),
+        (False, {"NO_COLOR": ""}, True, True),
+        (False, {"TERM": "dumb"}, True, False),
+        (False, {"FORCE_COLOR": "1"}, False, True),
+        (False, {"FORCE_COLOR": "0"}, False, False),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        (True, {"FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_follows_what_the_environment_says(
+    no_color: bool,
+    env: dict[str, str],
+    is_terminal: bool,
+    colored: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stdout = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    Output(Console(no_color=no_color), "table").rows(SAMPLE, [ORDINARY])
+    assert ("\x1b[32mactive" in stdout.getvalue()) is colored
+    assert ("\x1b[1m" in stdout.getvalue()) is colored
+
+
+def test_lines_of_our_own_break_between_words_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    for stdout, shown in (
+        (io.StringIO(), "\nOf 2026-11-01 to 2026-12-01: none\n"),
+        (Terminal(), "\nOf 2026-11-01 to\n2026-12-01: none\n"),
+    ):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        Output(Console(), "table").text("\nOf 2026-11-01 to 2026-12-01: none")
+        assert stdout.getvalue() == shown
+
+
+def test_tables_stand_a_line_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(Console(), "plain")
+    out.rows(SAMPLE, [ORDINARY])
+    out.rows(SAMPLE, [ORDINARY])
+    out.text("a line")
+    out.rows(SAMPLE, [ORDINARY])
+    lines = capsys.readouterr().out.splitlines()
+    assert [n for n, line in enumerate(lines) if not line] == [2]
+
+
+def test_columns_for_people_are_those_of_tables_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    total = Column("total", COUNT, get=lambda row: row["id"] + 1)
+    noun = replace(PART, columns=(Column("id", SERIAL), Column("name")), people=(total,))
+    row = {"id": 1000, "name": "one"}
+    formats: tuple[Format, ...] = ("plain", "csv", "jsonl")
+    shown = {}
+    for kind in formats:
+        Output(Console(), kind).rows(noun, [row])
+        shown[kind] = capsys.readouterr().out
+    assert shown == {
+        "plain": "  Total\n  1,001\n",
+        "csv": "id,name\n1000,one\n",
+        "jsonl": '{"id": 1000, "name": "one"}\n',
+    }
+
+
+def test_a_number_that_names_a_row_has_no_separators() -> None:
+    assert for_people(SAMPLE, Column("id", SERIAL), {"id": 12345}) == "12345"
+    assert for_people(SAMPLE, Column("id", COUNT), {"id": 12345}) == "12,345"

@@ -10,6 +10,7 @@ from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.sandbox.process import running
 from tests.conftest import SANDBOX_DEFAULTS
 from tests.sandbox.http_calls import Calls
+from tests.sandbox.passing_time import START, at
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +64,13 @@ def impatient(sandbox: SandboxControl) -> Iterator[stripe.StripeClient]:
 def customer(api: Calls) -> str:
     """The id of a customer."""
     return str(api.post("/v1/customers").json["id"])
+
+
+@pytest.fixture
+def clocked(sandbox: SandboxControl) -> SandboxControl:
+    """The sandbox on 31 January, where time does what is due."""
+    sandbox.define_price("price_pro", unit_amount=4900)
+    sandbox.define_price("price_week", unit_amount=900, interval="week")
+    sandbox.set(renewals="auto")
+    at(sandbox, START)
+    return sandbox

@@ -16,6 +16,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import Conflict, NotFound
+from aimeter_cli.models.alerts import Alert
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.items import SyncAttempt
@@ -330,4 +331,26 @@ def test_a_subscription_that_has_ended_unnoticed_is_no_live_one(world: World) ->
 def test_its_result_has_no_trace_of_the_former_reference(world: World) -> None:
     known(world)
     gone(world)
-    assert "ada" not in repr(asdict(anonymized(world)))
+    found = anonymized(world)
+    assert "ada" not in repr(asdict(found)).replace(found.billable, "")  # random hex digits
+
+
+def test_alerts_that_named_them_name_them_no_more(world: World) -> None:
+    known(world)
+    gone(world)
+    wallet = f"the wallet of {ADA} has 4.00 USD"
+    facts = {"detail": wallet, "hint": f"aimeter credits add {ADA} AMOUNT"}
+    with world.database.write() as session:
+        session.add(
+            Alert(
+                name="ops", kind="wallet_low", subject=ADA, facts=json.dumps(facts),
+                opened_at=world.now, last_told_at=world.now,
+            )
+        )  # fmt: skip
+        payload = {"alert": "ops", "kind": "overages_blocked", "detail": f"1: {ADA}"}
+        emit(session, EventName.ALERT_RAISED, billable_id=None, now=world.now, payload=payload)
+    ref = anonymized(world).billable
+    [row] = world.rows(Alert)
+    [event] = [row for row in world.rows(DomainEvent) if row.name == "AlertRaised"]
+    assert (row.subject, ADA in row.facts, ref in row.facts) == (ref, False, True)
+    assert json.loads(event.payload)["detail"] == f"1: {ref}"

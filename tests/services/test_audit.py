@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlmodel import Session
@@ -25,7 +24,8 @@ from aimeter_cli.services.audit.difference import Difference
 from aimeter_cli.services.audit.run import Audit, run_audit
 from aimeter_cli.services.overages import by_hand
 from aimeter_cli.services.subscriptions.stripe_ids import set_stripe_ids
-from tests.conftest import SANDBOX_DEFAULTS, _pg_run
+from tests.conftest import SANDBOX_DEFAULTS
+from tests.support.postgres import Copies, PostgresServer
 from tests.support.world import NOW, World, sandbox_settings
 
 NANO = Decimal("0.000000001")
@@ -67,12 +67,11 @@ def sqlite_story(
 
 
 @pytest.fixture(scope="module")
-def pg_story(pg_server: Callable[[str], str], sandbox_process: SandboxControl) -> str:
-    """The name of a PostgreSQL database after the story."""
-    name = f"story{uuid4().hex[:12]}"
-    _pg_run(pg_server, f"CREATE DATABASE {name} TEMPLATE template_aimeter")
-    told(Database(pg_server(name)), sandbox_process).dispose()
-    return name
+def pg_stories(
+    pg_server: PostgresServer, pg_migrated: Copies, sandbox_process: SandboxControl
+) -> Copies:
+    """PostgreSQL databases after the story."""
+    return Copies(pg_server, lambda database: told(database, sandbox_process), pg_migrated.name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -85,12 +84,10 @@ def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
         yield made
         made.dispose()
         return
-    pg_server, name = request.getfixturevalue("pg_server"), f"t{uuid4().hex[:12]}"
-    _pg_run(pg_server, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('pg_story')}")
-    made = Database(pg_server(name))
-    yield made
-    made.dispose()
-    _pg_run(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+    with request.getfixturevalue("pg_stories").one() as url:
+        made = Database(url)
+        yield made
+        made.dispose()
 
 
 def told(database: Database, sandbox: SandboxControl) -> Database:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from aimeter_cli.domain.pricing import NO_PRICES
 from aimeter_cli.domain.usage import usage_line
@@ -16,6 +18,7 @@ from aimeter_cli.errors import AimeterError, Conflict, NotFound
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.usages import UsageCounter
+from aimeter_cli.repositories import subscriptions as repository
 from aimeter_cli.services.billables import update_billable
 from aimeter_cli.services.plans import archive_plan, show_plan
 from aimeter_cli.services.recording.record import Recorder
@@ -287,3 +290,24 @@ def test_a_plan_that_changes_price_by_price_is_exact(any_world: World) -> None:
     any_world.use(1000)
     found = sorted((o.tokens, o.amount) for o in any_world.overages)
     assert found == [(500, Decimal("0.5")), (1500, Decimal("0.03"))]
+
+
+def test_due_changes_of_several_batches_are_told_once_each_and_a_rehearsal_tells_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aimeter_cli.services.subscriptions.ending._BATCH", 1)
+    asked: list[int] = []
+    due = repository.changed_plans
+
+    def counted(session: Session, now: datetime, *, after: int, limit: int) -> Sequence[int]:
+        asked.append(limit)
+        return due(session, now, after=after, limit=limit)
+
+    monkeypatch.setattr(repository, "changed_plans", counted)
+    subscribed(world)
+    change(world, "big", at="renewal")
+    expire_subscriptions(world.database, now=DEC_2, dry_run=True)
+    assert (asked, told(world)) == ([1, 1], [])
+    expire_subscriptions(world.database, now=DEC_2)
+    expire_subscriptions(world.database, now=DEC_2)
+    assert told(world) == [("pro", "big", "2026-12-01T00:00:00Z")]

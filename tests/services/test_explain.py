@@ -184,7 +184,7 @@ def test_one_that_waits_for_a_rate_says_which(world: World) -> None:
     world.sync()
     found = told(world)
     assert found.in_words == f"{WHAT} It waits for a rate: no rate from usd to eur."
-    assert found.next_step == "aimeter rates set usd eur RATE"
+    assert found.next_step == ("aimeter rates update --from ecb, or aimeter rates set usd eur RATE")
 
 
 def test_one_that_was_charged_by_hand_names_the_item(world: World) -> None:

@@ -398,7 +398,7 @@ def test_a_signal_ends_it_between_two_transactions(
     for _ in range(3):
         use(world, 1)
     stop = StopFlag()
-    done = reprice(world, stop=stop, advance=lambda _: stop.stop(15))
+    done = reprice(world, stop=stop, advance=lambda _done, _total: stop.stop(15))
     assert (done.priced, len(usages(world))) == (1, 4)
 
 

@@ -174,7 +174,7 @@ def test_a_list_is_filtered_by_status_plan_billable_and_missing_ids(
 @pytest.mark.parametrize(
     ("reference", "kind", "message"),
     [
-        ("user:9", NotFound, "there is no subscription user:9"),
+        ("user:9", NotFound, "there is no billable user:9"),
         ("99", NotFound, "there is no subscription 99"),
         ("x", InvalidInput, "'x' is neither a billable such as user:42 nor a number"),
         (

@@ -3,24 +3,15 @@
 A place is ``SEAM:MOMENT`` or ``SEAM#N:MOMENT``: around the Nth call (from 1) of a function of the
 sync, ``before`` it, ``after`` it (its transaction is committed, its caller does not know yet), or
 ``within``: when everything is written and nothing is committed.
-
-``python -m tests.support.crash_process`` reads runs, one JSON object a line, and answers each with
-the exit status of its process: -9, or 1 for a run that never came to the place. The processes are
-forked, since importing everything again takes longer than most tests.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session
@@ -34,6 +25,7 @@ from aimeter_cli.services.sync.finals import work
 from aimeter_cli.services.sync.plan import Options
 from aimeter_cli.services.sync.run import run_sync
 from aimeter_cli.signals import StopFlag
+from tests.support.processes import Running
 from tests.support.world import World, sandbox_settings
 
 SEAMS: dict[str, Any] = {
@@ -69,18 +61,7 @@ SEAMS: dict[str, Any] = {
 transaction."""
 
 
-def main() -> None:
-    for module in ("stripe", "psycopg"):  # loaded here, not in every process anew
-        import_module(module)
-    for line in sys.stdin:
-        process = os.fork()
-        if process == 0:
-            os._exit(_run(**json.loads(line)))
-        _, status = os.waitpid(process, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
-def _run(database: str, sandbox: str, key: str, now: str, place: str) -> int:
+def _run(database: str, sandbox: str, key: str, now: str, place: str) -> None:
     """One run with one thread; returns only if it did not come to the place."""
     seam, _, moment = place.partition(":")
     name, _, nth = seam.partition("#")
@@ -91,8 +72,7 @@ def _run(database: str, sandbox: str, key: str, now: str, place: str) -> int:
         Database(database), settings, driver, Options(retry_now=True),
         now=datetime.fromisoformat(now), stop=StopFlag(),
     )  # fmt: skip
-    print(f"never came to {place}: {report}", file=sys.stderr, flush=True)
-    return 1
+    raise AssertionError(f"it never came to {place}: {report}")
 
 
 def _kill_around(name: str, nth: int, moment: str) -> None:
@@ -129,31 +109,9 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Crashes:
-    """The process that starts the processes that die."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.crash_process"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-
-    def at(self, place: str, world: World) -> int:
-        """Sync this world until that place; returns the exit status of the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        order = {
-            "database": world.database.url.render_as_string(hide_password=False),
-            "sandbox": world.sandbox.url, "key": world.settings.stripe_api_key,
-            "now": world.now.isoformat(), "place": place,
-        }  # fmt: skip
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.communicate(timeout=30)
-
-
-if __name__ == "__main__":
-    main()
+def crash_at(place: str, world: World) -> int | None:
+    """Sync this world until that place; -9, or 1 for a run that never came to the place."""
+    url = world.database.url.render_as_string(hide_password=False)
+    key = world.settings.stripe_api_key
+    args = (url, world.sandbox.url, key, world.now.isoformat(), place)
+    return Running(_run, args).exit_code()

@@ -2,7 +2,7 @@
 
 ``config.example.toml`` is made whole, from the settings table; the README's parts between markers
 ``<!-- NAME: made by make documents -->`` and ``<!-- end of NAME -->`` from the settings table and
-from what ``aimeter COMMAND --help`` says.
+from what ``aimeter COMMAND --help`` says; the pictures of the README from what commands print.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from aimeter_cli.cli.lazy import load
 from aimeter_cli.cli.registry import COMMANDS, Entry
 from aimeter_cli.settings.example import example_toml
 from aimeter_cli.settings.table import ROWS, Row
+from tests.screens.pictures import pictures
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PICTURES = Path(".github", "screens")
 
 
 def configuration_table() -> str:
@@ -61,6 +63,8 @@ def documents(checkout: Path = CHECKOUT) -> Iterator[tuple[Path, str]]:
     yield checkout / "config.example.toml", example_toml()
     readme = checkout / "README.md"
     yield readme, updated(readme.read_text(encoding="utf-8"))
+    for name, picture in pictures():
+        yield checkout / PICTURES / name, picture
 
 
 def main(args: list[str] | None = None) -> int:
@@ -77,6 +81,7 @@ def main(args: list[str] | None = None) -> int:
     ]
     for file, text in stale:
         if given.write:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         print(f"{file.name} {'was written' if given.write else 'is out of date: make documents'}")
     return 1 if stale and given.check else 0

@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[2]
-_IMPORTED = [
-    "tests.chaos.story", "tests.support.credits", "aimeter_cli.cli.sync",
-    "aimeter_cli.services.repricing.run", "stripe", "psycopg",
-]  # fmt: skip
 
 
 def context() -> ForkServerContext:
     """What makes such processes."""
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(_IMPORTED)
+    found.set_forkserver_preload(["tests.support.imported"])
     with chdir(_ROOT):
         forkserver.ensure_running()
     return found
@@ -41,6 +37,11 @@ class Running:
     def is_alive(self) -> bool:
         return self._process.is_alive()
 
+    def exit_code(self, timeout: float = 120) -> int | None:
+        """How it ended, -9 after a SIGKILL; None if it takes longer."""
+        self._process.join(timeout)
+        return self._process.exitcode
+
     def result(self, timeout: float = 120) -> Any:
         """What ``main`` returned; fails where it raised, or took longer."""
         try:
@@ -48,8 +49,7 @@ class Running:
             result = self._result.recv()
         except EOFError:
             result = None
-        self._process.join(timeout)
-        assert self._process.exitcode == 0
+        assert self.exit_code(timeout) == 0
         return result
 
 

@@ -119,7 +119,8 @@ def _whole(value: Any) -> Any:
         return value
     kind = value.get("object")
     fields = _fields(kind) if isinstance(kind, str) else ()
-    return dict.fromkeys(fields) | {k: _whole(v) for k, v in value.items()}
+    told = {k: _whole(v) for k, v in value.items()}  # first, as at Stripe: a document's id
+    return told | {field: None for field in fields if field not in told}
 
 
 @cache

@@ -18,11 +18,11 @@ events.jsonl  {RENEWED}  customer.subscription.updated  processed  -
 events.jsonl  {FAILED}                 invoice.payment_failed         processed  -
 
 Event                                         Table               ID  Field                 Before    After
-{RENEWED}  ai_subscriptions     1  renews_at             -         2027-01-01T00:00:00Z
-{RENEWED}  ai_subscriptions     1  current_period_start  -         2026-12-01T00:00:00Z
-{RENEWED}  ai_subscriptions     1  current_period_end    -         2027-01-01T00:00:00Z
-{FAILED}                 ai_subscriptions     1  grace_period_ends_at  -         2026-12-08T01:00:00Z
-{FAILED}                 ai_subscriptions     1  grace_invoice_id      -         in_Nov1
+{RENEWED}  ai_subscriptions     1  renews_at             none      2027-01-01T00:00:00Z
+{RENEWED}  ai_subscriptions     1  current_period_start  none      2026-12-01T00:00:00Z
+{RENEWED}  ai_subscriptions     1  current_period_end    none      2027-01-01T00:00:00Z
+{FAILED}                 ai_subscriptions     1  grace_period_ends_at  none      2026-12-08T01:00:00Z
+{FAILED}                 ai_subscriptions     1  grace_invoice_id      none      in_Nov1
 """  # noqa: E501
 
 pytestmark = pytest.mark.usefixtures("world")

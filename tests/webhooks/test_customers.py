@@ -15,9 +15,12 @@ from sqlmodel import select
 from aimeter_cli.db.engine import Database
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.items import InvoiceItem
+from aimeter_cli.repositories.webhook_queue import known_that_are_waited_for
 from aimeter_cli.webhooks import customers
 from aimeter_cli.webhooks.handling import Handling
 from aimeter_cli.webhooks.results import EventResult
+from aimeter_cli.webhooks.waiting import take_up
+from tests.conftest import Cli
 from tests.webhooks.conftest import NOW, STARTED, World, make_world
 from tests.webhooks.payloads import Event, event
 
@@ -102,9 +105,48 @@ def test_who_was_anonymised_is_not_named_again(known: World) -> None:
     assert (billable(known).email, billable(known).name) == (None, None)
 
 
-def test_the_customer_of_nobody_is_ignored(any_world: World) -> None:
+def test_the_customer_of_nobody_is_waited_for(any_world: World) -> None:
     for kind in ("updated", "deleted"):
         assert any_world.receive(customer(kind)).status == "ignored"
+        assert any_world.receive(customer(kind)).status == "ignored"
+    assert [(each.waits_for, each.attempts) for each in any_world.stored()] == [(CUSTOMER, 1)] * 2
+
+
+def test_what_waited_for_a_customer_is_handled_when_it_is_known(any_world: World) -> None:
+    for each in (customer(at="2026-11-06"), customer(at="2026-11-05", name="Old")):
+        any_world.receive(each)
+    assert take_up(any_world.database, any_world.settings, [CUSTOMER], now=NOW) != []
+    assert billable(any_world).email is None
+    set_billable(any_world, stripe_customer_id=CUSTOMER)
+    results = take_up(any_world.database, any_world.settings, ["sub_Pro1"], now=NOW)
+    assert [result.status for result in results] == ["stale", "processed"]
+    assert (billable(any_world).email, billable(any_world).name) == ("new@example.com", "New")
+    assert take_up(any_world.database, any_world.settings, [CUSTOMER], now=NOW) == []
+    assert {each.waits_for for each in any_world.stored()} == {None}
+
+
+def test_a_later_event_of_a_customer_brings_those_that_waited(any_world: World) -> None:
+    any_world.receive(customer(name="Waited"))
+    set_billable(any_world, stripe_customer_id=CUSTOMER)
+    with any_world.database.read() as session:
+        assert known_that_are_waited_for(session, 10) == [CUSTOMER]
+    any_world.receive(customer(at="2026-11-06", name=None))
+    assert billable(any_world).name == "Waited"
+
+
+@pytest.mark.parametrize("makes", ["create", "set-stripe-ids"])
+def test_commands_that_make_a_customer_known_handle_what_waited(
+    world: World, cli: Cli, makes: str
+) -> None:
+    world.receive(customer())
+    words = ["--billable", "user:77", "--plan", "pro", "--stripe-customer"]
+    if makes == "set-stripe-ids":
+        world.subscribe(None, "user:77")
+        words = ["user:77", "--customer"]
+    done = cli("subscriptions", makes, *words, CUSTOMER)
+    assert done.code == 0
+    assert f"1 Stripe event(s) had waited for {CUSTOMER} and changed email, name" in done.err
+    assert billable(world, "77").email == "new@example.com"
 
 
 @pytest.mark.parametrize("auto_sync", [False, True])

@@ -21,6 +21,16 @@ from tests.webhooks.payloads import event, failure, payment, renewal, subscripti
 UPDATED = "customer.subscription.updated"
 
 
+def set_mode(world: World, *, livemode: bool) -> None:
+    with world.database.write() as session:
+        session.exec(select(Installation)).one().stripe_livemode = livemode
+
+
+def mode(world: World) -> bool | None:
+    with world.database.read() as session:
+        return session.exec(select(Installation)).one().stripe_livemode
+
+
 def receive_text(world: World, raw: bytes | str) -> Any:
     return inbox.receive(world.database, world.settings, raw, now=NOW, source="test")
 
@@ -50,6 +60,9 @@ def test_another_delivery_of_an_event_is_the_same_event(world: World) -> None:
     world.receive(renewal())
     later = {**renewal(), "pending_webhooks": 0}
     assert world.receive(later).status == "duplicate"
+    assert receive_text(world, json.dumps(renewal(), indent=2, sort_keys=True)).status == (
+        "duplicate"
+    )
     other_version = {**renewal("old"), "id": renewal()["id"]}
     assert world.receive(other_version).status == "duplicate"
     assert len(world.stored()) == 1
@@ -75,7 +88,9 @@ def test_the_same_id_with_other_content_is_quarantined(any_world: World) -> None
 
 def test_the_same_id_of_the_other_mode_is_another_event(world: World) -> None:
     world.receive(renewal())
-    assert world.receive({**renewal(), "livemode": True}).status == "processed"
+    assert world.receive({**renewal(), "livemode": True}).status == "quarantined"
+    assert [each.livemode for each in world.stored()] == [False, True]
+    assert world.receive(renewal()).status == "duplicate"
 
 
 @pytest.mark.parametrize(
@@ -193,24 +208,21 @@ def test_a_process_that_died_between_storing_and_handling_is_made_good(
 
 
 @pytest.mark.parametrize("pinned", [True, False])
-def test_an_event_of_another_mode_than_the_installation_is_refused(
+def test_an_event_of_another_mode_than_the_installation_is_quarantined(
     world: World, pinned: bool
 ) -> None:
-    with world.database.write() as session:
-        row = session.exec(select(Installation)).one()
-        row.stripe_livemode = pinned
-        session.add(row)
+    set_mode(world, livemode=pinned)
     theirs, ours = ("test", "live") if pinned else ("live", "test")
     result = world.receive({**renewal(), "livemode": not pinned})
     assert (result.status, result.error) == (
-        "failed", f"a {theirs}-mode event in a {ours}-mode installation",
+        "quarantined", f"a {theirs}-mode event in a {ours}-mode installation",
     )  # fmt: skip
     assert world.receive({**renewal(), "livemode": pinned}).status == "processed"
 
 
 @pytest.mark.parametrize(
     ("key", "livemode", "status"),
-    [("sk_test_1", True, "failed"), ("rk_live_1", False, "failed"),
+    [("sk_test_1", True, "quarantined"), ("rk_live_1", False, "quarantined"),
      ("sk_test_1", False, "processed"), ("", True, "processed")],
 )  # fmt: skip
 def test_until_the_rows_tell_the_key_tells_the_mode(
@@ -219,7 +231,44 @@ def test_until_the_rows_tell_the_key_tells_the_mode(
     world.settings = replace(world.settings, stripe_api_key=key)
     result = world.receive({**renewal(), "livemode": livemode})
     assert result.status == status
-    assert ("-mode installation" in (result.error or "")) == (status == "failed")
+    assert ("-mode installation" in (result.error or "")) == (status == "quarantined")
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_where_nothing_else_tells_the_first_event_tells_the_mode_for_good(
+    any_world: World, *, livemode: bool
+) -> None:
+    first, other = {**renewal(), "livemode": livemode}, {**failure(), "livemode": not livemode}
+    assert any_world.receive(first, dry_run=True).status == "processed"
+    assert mode(any_world) is None
+    assert any_world.receive(first).status == "processed"
+    assert mode(any_world) is livemode
+    assert any_world.receive(other).status == "quarantined"
+    any_world.settings = replace(
+        any_world.settings, stripe_api_key=("sk_live_1", "sk_test_1")[livemode]
+    )
+    assert any_world.receive(other).status == "quarantined"
+    assert any_world.subscription().grace_invoice_id is None
+
+
+def test_what_is_no_event_tells_no_mode(world: World) -> None:
+    receive_text(world, "{}")
+    assert mode(world) is None
+
+
+def test_an_event_of_another_mode_changes_nothing_however_often_it_comes_until_the_mode_is_right(
+    any_world: World,
+) -> None:
+    set_mode(any_world, livemode=True)
+    any_world.receive(renewal())
+    [before] = any_world.stored()
+    assert (before.event_id, before.status, before.attempts) == (
+        renewal()["id"], "quarantined", 1,
+    )  # fmt: skip
+    assert any_world.receive(renewal()).status == "quarantined"
+    assert any_world.stored() == [before]
+    set_mode(any_world, livemode=False)
+    assert any_world.receive(renewal()).status == "processed"
 
 
 def test_a_dry_run_stores_nothing_and_shows_the_changes(any_world: World) -> None:

@@ -87,3 +87,18 @@ def test_pitfall_21_a_failure_before_a_recovery_starts_no_grace_when_that_has_be
     late = world.receive(failure(at="2026-12-01T20:00:00", attempt=2))
     assert (late.status, late.error) == ("stale", "the subscription has recovered since")
     assert world.state()["grace_period_ends_at"] is None
+
+
+def test_what_was_told_of_a_failure_is_told_once_though_its_payload_has_been_pruned(
+    any_world: World,
+) -> None:
+    """Another event of the same attempt tells nothing; the next attempt does."""
+    world = any_world.with_grace(0)
+    world.receive(failure())
+    world.receive(payment())
+    world.forget_payloads()
+    world.receive({**failure(), "id": "evt_again"})
+    assert [name for name, _ in world.told()] == ["SubscriptionExpired", "PaymentFailed"]
+    world.receive(failure(at="2026-12-04", attempt=2))
+    told = [(name, payload.get("attempt_count")) for name, payload in world.told()]
+    assert told[2:] == [("PaymentFailed", 2)]

@@ -162,7 +162,11 @@ def test_a_price_that_no_plan_has_is_told_and_the_plan_is_kept(
     world.receive(payloads.renewal())
     stripe.subscribe(CUSTOMER, SUBSCRIPTION, price="price_x", **PERIOD)
     [kept] = _reconcile(world, stripe, fix=True)
-    assert (kept.status, kept.reason) == ("kept", "no plan has the price price_x: plan kept")
+    assert (kept.field, kept.ours, kept.theirs) == ("plan", "pro", "price_x")
+    command = "aimeter plans update PLAN --stripe-price price_x"
+    assert (kept.status, kept.reason) == (
+        "kept", f"no plan has the price price_x: plan kept; {command}",
+    )  # fmt: skip
 
 
 def test_the_customers_currency_and_deletion_are_compared(
@@ -227,3 +231,56 @@ def test_a_failure_that_is_told_after_a_fix_showed_it_as_paid_starts_no_grace(
     late = world.receive(payloads.failure(at="2026-12-04", attempt=2))
     assert (late.status, late.error) == ("stale", "the subscription has recovered since")
     assert world.state()["grace_period_ends_at"] is None
+
+
+def _billable(world: World) -> Billable:
+    with world.database.read() as session:
+        return session.exec(select(Billable)).one()
+
+
+def _called(world: World, email: str | None, name: str | None, **more: Any) -> None:
+    with world.database.write() as session:
+        billable = session.exec(select(Billable)).one()
+        billable.sqlmodel_update({"email": email, "name": name, **more})
+        session.add(billable)
+
+
+def _in_step(world: World, stripe: StripeAccount, **customer: Any) -> None:
+    """The subscription is here as it is there; the customer is as told."""
+    world.receive(payloads.renewal())
+    stripe.subscribe(CUSTOMER, SUBSCRIPTION, **PERIOD)
+    stripe.customers[0].update(customer)
+
+
+def test_email_and_name_are_compared_mended_and_then_the_same(
+    world: World, stripe: StripeAccount
+) -> None:
+    _in_step(world, stripe, email="ada@new.example", name="Ada")
+    _called(world, "ada@old.example", None)
+    expected = {"email": ("ada@old.example", "ada@new.example"), "name": (None, "Ada")}
+    shown = _reconcile(world, stripe)
+    assert (_fields(shown), {each.status for each in shown}) == (expected, {"differs"})
+    assert _billable(world).email == "ada@old.example"
+    fixed = _reconcile(world, stripe, fix=True)
+    assert (_fields(fixed), {each.status for each in fixed}) == (expected, {"fixed"})
+    assert (_billable(world).email, _billable(world).name) == ("ada@new.example", "Ada")
+    assert _reconcile(world, stripe) == []
+
+
+@pytest.mark.parametrize("theirs", [None, "", "Eve\x1b[2J", 7])
+def test_what_stripe_does_not_have_never_erases_ours(
+    theirs: object, world: World, stripe: StripeAccount
+) -> None:
+    _in_step(world, stripe, email=theirs, name=theirs)
+    _called(world, "ada@example.com", "Ada")
+    assert _reconcile(world, stripe, fix=True) == []
+    assert (_billable(world).email, _billable(world).name) == ("ada@example.com", "Ada")
+
+
+def test_who_has_been_anonymised_is_not_named_again(world: World, stripe: StripeAccount) -> None:
+    _in_step(world, stripe, email="ada@example.com", name="Ada")
+    watched = watched_subscriptions(world.database, now=NOW)
+    _called(world, None, None, anonymized_at=NOW)  # also where that was while Stripe was asked
+    [found] = reconcile(world.database, world.settings, stripe, watched, now=NOW, fix=True)
+    assert found == _reconcile(world, stripe) == []
+    assert (_billable(world).email, _billable(world).name) == (None, None)

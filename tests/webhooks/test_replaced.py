@@ -145,8 +145,10 @@ def test_ids_that_change_and_an_invoice_that_comes_wait_for_each_other(
 
 
 def test_an_event_is_handled_again_once_after_a_deadlock(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    pg_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    world = make_world(pg_database)
+
     class Deadlock(Exception):
         sqlstate = "40P01"
 

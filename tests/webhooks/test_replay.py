@@ -14,8 +14,10 @@ import pytest
 
 from aimeter_cli.errors import InvalidInput
 from aimeter_cli.webhooks import replay as replaying
+from aimeter_cli.webhooks.handling import Handling
+from aimeter_cli.webhooks.registry import HANDLERS
 from aimeter_cli.webhooks.replay import Wanted
-from aimeter_cli.webhooks.results import EventResult
+from aimeter_cli.webhooks.results import EventResult, Outcome
 from tests.webhooks.conftest import World
 from tests.webhooks.doors.assembly import intake_of
 from tests.webhooks.payloads import deletion, event, failure, payment, renewal, subscription
@@ -48,8 +50,25 @@ LINES = "\n".join(map(json.dumps, EVENTS))
         "\ufeff" + LINES,
         "\n".join(json.dumps(each, indent=2) for each in EVENTS),
         json.dumps(EVENTS[:2]) + "\n" + json.dumps(listing(EVENTS[2:])),
+        ",\n".join(map(json.dumps, EVENTS)),
+        "\n".join(map(json.dumps, EVENTS[::-1])),
+        LINES.replace("\n", "", 1),
+        LINES.replace(": ", ":").replace(", ", ","),
     ],
-    ids=["array", "reversed", "list", "jsonl", "crlf", "bom", "concatenated", "mixed"],
+    ids=[
+        "array",
+        "reversed",
+        "list",
+        "jsonl",
+        "crlf",
+        "bom",
+        "concatenated",
+        "mixed",
+        "commas",
+        "newest first",
+        "two in a line",
+        "compact",
+    ],
 )
 def test_every_form_of_a_file_is_replayed_oldest_first(
     world: World, tmp_path: Path, text: str
@@ -116,6 +135,19 @@ def test_one_bad_line_never_stops_the_rest(world: World, tmp_path: Path, bad: st
     results = replay(world, file)
     assert sorted(result.status for result in results) == ["processed"] * 4 + ["quarantined"]
     assert [r.event_id for r in results if not r.is_bad] == IDS
+
+
+def test_lines_in_order_are_not_copied_before_they_are_taken_in(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(replaying, "Spool")
+    (tmp_path / "events.jsonl").write_text(LINES)
+    assert [result.event_id for result in replay(world, tmp_path / "events.jsonl")] == IDS
+    broken = json.dumps({**EVENTS[3], "id": "evt_cut"})[:-20]
+    (tmp_path / "events.jsonl").write_text(f"{LINES}\n{broken}")
+    monkeypatch.undo()
+    results = replay(world, tmp_path / "events.jsonl")
+    assert [result.status for result in results] == ["duplicate"] * 4 + ["quarantined"]
 
 
 def test_a_file_cut_off_is_quarantined_as_one(world: World, tmp_path: Path) -> None:
@@ -193,6 +225,48 @@ def test_many_events_replayed_twice_change_no_row_the_second_time(
     assert (any_world.state(), any_world.stored()) == before
     assert len(first) == len(second) == 251
     assert {result.status for result in second} == {"duplicate", "ignored", "quarantined"}
+
+
+def test_an_event_that_fails_after_reading_what_came_before_it_undoes_none_of_that(
+    any_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was handled of the same object is written before it is read."""
+    healthy = HANDLERS["invoice.payment_failed"]
+    retried = failure(at="2026-12-02", attempt=2)
+
+    def breaks(handling: Handling) -> Outcome:
+        outcome = healthy(handling)
+        if handling.event.id == retried["id"]:
+            raise ValueError("broken")
+        return outcome
+
+    monkeypatch.setitem(HANDLERS, "invoice.payment_failed", breaks)
+    events = [failure(), payment(kind="invoice.payment_succeeded"), retried]
+    (tmp_path / "events.json").write_text(json.dumps(events))
+    results = replay(any_world, tmp_path / "events.json")
+    by_id = {result.event_id: result.status for result in results}
+    assert by_id == {each["id"]: "processed" for each in events} | {retried["id"]: "failed"}
+    assert {each.event_id: each.status for each in any_world.stored()} == by_id
+    assert any_world.subscription().grace_invoice_id is None
+    assert [payload["attempt_count"] for _, payload in any_world.told()] == [1]
+
+
+def test_what_a_failing_event_had_changed_is_not_taken_for_done_by_the_next(
+    any_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "customer.subscription.updated"
+    healthy, later = HANDLERS[kind], renewal(at="2026-12-01T00:00:09")
+
+    def breaks(handling: Handling) -> Outcome:
+        outcome = healthy(handling)
+        if handling.event.id == renewal()["id"]:
+            raise ValueError("broken")
+        return outcome
+
+    monkeypatch.setitem(HANDLERS, kind, breaks)
+    (tmp_path / "events.json").write_text(json.dumps([renewal(), later]))
+    assert [each.status for each in replay(any_world, tmp_path)] == ["failed", "processed"]
+    assert any_world.state()["current_period_end"] == "2027-01-01T00:00:00Z"
 
 
 def test_one_failing_event_undoes_no_other_of_its_chunk(any_world: World, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_renewal_moves_the_period_and_never_started_at(world: World, shape: Sh
 
 def test_the_oldest_shape_has_one_plan_and_no_items(world: World) -> None:
     result = world.receive(update(shape="oldest", price="price_max"))
-    assert {c.field for c in result.changes} >= {"plan_id", "current_period_end"}
+    assert {c.field for c in result.changes} >= {"plan", "current_period_end"}
 
 
 def test_of_several_items_the_one_on_our_plan_gives_the_period(world: World) -> None:
@@ -75,7 +75,8 @@ def test_a_plan_change_is_followed_and_told(world: World, shape: Shape) -> None:
     """PITFALLS 22: plan changes are not ignored."""
     old = {"items": subscription(shape)["items"]}
     result = world.receive(update(shape=shape, price="price_max", previous=old))
-    assert "plan_id" in {change.field for change in result.changes}
+    [plan] = [each for each in result.changes if each.field == "plan"]
+    assert (plan.table, plan.before, plan.after) == ("ai_subscriptions", "pro", "max")
     [(name, payload)] = world.told()
     assert (name, payload["previous_plan"], payload["plan"]) == ("PlanChanged", "pro", "max")
 
@@ -84,7 +85,8 @@ def test_an_unknown_price_is_reported_and_the_rest_applied(world: World) -> None
     before = world.subscription().plan_id
     result = world.receive(update(price="price_other", end="2026-12-24"))
     assert result.status == "processed"
-    assert result.error == "no plan has the price price_other: plan kept"
+    command = "aimeter plans update PLAN --stripe-price price_other"
+    assert result.error == f"no plan has the price price_other: plan kept; {command}"
     assert world.subscription().plan_id == before
     assert world.subscription().current_period_end == day("2026-12-24")
     assert world.told() == []
@@ -235,7 +237,9 @@ def test_an_older_event_of_another_plan_changes_the_history_of_plans_alone(world
     world.receive(renewal())
     before = world.state()
     result = world.receive(update(price="price_max", cancel_at_period_end=True))
-    assert [change.field for change in result.changes] == ["plan_history"]
+    [history] = result.changes
+    assert (history.field, history.before) == ("plan_history", None)
+    assert history.after == "pro until 2026-11-10T00:00:00Z, max until 2026-12-01T00:00:05Z"
     after = world.state()
     assert after.pop("plan_history") != before.pop("plan_history")
     assert after == before

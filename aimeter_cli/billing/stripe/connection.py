@@ -225,6 +225,8 @@ def _never_connected(error: stripe.APIConnectionError) -> bool:
 
 
 def _reason(status: int | None, code: str | None, message: str | None) -> str:
+    if message is not None and message.startswith("Invalid response body"):
+        message = "with a body that is not Stripe's"  # the package quotes a gateway's whole page
     told = " ".join(part for part in (str(status or ""), code, message) if part)
     return told[:300] or "Stripe gave no reason"
 

@@ -31,4 +31,4 @@ def history(
     run = invocation(ctx)
     found = rate_history(run.app.database, run.app.settings, base, quote, at=run.now(), since=since)
     hint = f"aimeter rates set {base} {quote} …, or: aimeter rates update --from ecb"
-    run.out.rows(RATE, found, empty=f"No stored rate. Store one: {hint}")
+    run.out.rows(RATE, found, empty=f"No stored rate. Store one: {hint}", footer=False)

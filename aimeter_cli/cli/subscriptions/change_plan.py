@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.cli.invocation import invocation
-from aimeter_cli.cli.options import DryRun
+from aimeter_cli.cli.options import AS_LISTED, DryRun
 from aimeter_cli.cli.subscriptions.references import Reference
 from aimeter_cli.cli.subscriptions.stripe import find_stripe_ids
 from aimeter_cli.render.nouns.subscriptions import SUBSCRIPTION
@@ -16,7 +17,10 @@ from aimeter_cli.render.nouns.subscriptions import SUBSCRIPTION
 def change_plan(
     ctx: typer.Context,
     subscription: Reference,
-    to: Annotated[str, typer.Option(metavar="SLUG", help="As plans list shows it.")],
+    to: Annotated[
+        str,
+        typer.Option(metavar="SLUG", help=AS_LISTED, autocompletion=completion.plans),
+    ],
     from_plan: Annotated[
         str | None, typer.Option(metavar="SLUG", help="Change nothing unless it is on this plan.")
     ] = None,

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.cli.invocation import invocation
-from aimeter_cli.cli.options import Customer, DryRun, given, moment, pairs
-from aimeter_cli.cli.subscriptions.stripe import after_known
+from aimeter_cli.cli.options import AS_LISTED, Customer, DryRun, given, moment, pairs
+from aimeter_cli.cli.subscriptions.stripe import after_known, rehearse_create
 from aimeter_cli.domain.periods import PeriodRule, zone
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.render.nouns.subscriptions import SUBSCRIPTION
@@ -20,9 +21,17 @@ def create(
     ctx: typer.Context,
     billable: Annotated[
         BillableRef,
-        typer.Option(metavar="TYPE:ID", parser=BillableRef.parse, help="Made if it is new."),
+        typer.Option(
+            metavar="TYPE:ID",
+            parser=BillableRef.parse,
+            help="Made if it is new.",
+            autocompletion=completion.billables,
+        ),
     ],
-    plan: Annotated[str, typer.Option(metavar="SLUG", help="As plans list shows it.")],
+    plan: Annotated[
+        str,
+        typer.Option(metavar="SLUG", help=AS_LISTED, autocompletion=completion.plans),
+    ],
     mode: Annotated[
         Literal["plan", "credits"], typer.Option(help="The plan's limits, or prepaid credits.")
     ] = "plan",
@@ -68,7 +77,10 @@ def create(
         billable, plan, rule, mode, started_at, renews_at, trial_days,
         stripe_customer, stripe_subscription, pairs("--meta", meta or ()),
     )  # fmt: skip
-    made = create_subscription(run.app.database, new, now=run.now(), dry_run=dry_run)
+    if dry_run:
+        made = rehearse_create(run, new)
+    else:
+        made = create_subscription(run.app.database, new, now=run.now())
     if not dry_run and after_known(run, made):
         made = show_subscription(run.app.database, str(made.subscription.id), now=run.now())
     run.out.one(SUBSCRIPTION, made)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from aimeter_cli.cli.invocation import invocation
-from aimeter_cli.cli.options import BillableOption, Limit
+from aimeter_cli.cli.options import BillableOption, Limit, Plan
 from aimeter_cli.render.nouns.subscriptions import GRACE, SUBSCRIPTION
 
 _Status = Literal[
@@ -18,7 +18,7 @@ _Status = Literal[
 def list_(
     ctx: typer.Context,
     status: Annotated[_Status | None, typer.Option(help="As of now, or of --as-of.")] = None,
-    plan: Annotated[str | None, typer.Option(metavar="SLUG")] = None,
+    plan: Plan = None,
     billable: BillableOption = None,
     missing_stripe_ids: Annotated[
         bool, typer.Option("--missing-stripe-ids", help="Live ones that cannot be billed yet.")

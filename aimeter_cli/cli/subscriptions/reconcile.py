@@ -28,9 +28,9 @@ def reconcile(
 ) -> None:
     """Read subscriptions, customers and unpaid invoices at Stripe; show what is not so here.
 
-    --fix mends it as an event would; events that are older than the reading change nothing any
-    more. What an operator decided here is kept, and shown. Exit 1 if a difference remains, 3 if
-    one could not be read.
+    E-mail and name of the billables count, too. --fix mends it as an event would; events that are
+    older than the reading change nothing any more. What an operator decided here is kept, and
+    shown. Exit 1 if a difference remains, 3 if one could not be read.
 
     Example: aimeter subscriptions reconcile --all --fix --dry-run
     """
@@ -40,7 +40,7 @@ def reconcile(
     run = invocation(ctx)
     if bool(billables) == every:
         raise InvalidInput("give billables, such as user:42, or --all")
-    app, driver = run.app, asked_driver(run)
+    app, driver = run.app, asked_driver(run, dry_run=not fix or dry_run)
     watched = watched_subscriptions(app.database, now=run.now(), billables=references(billables))
     found: list[Deviation] = []
     with run.progress("Asking Stripe", len(watched)) as advance:

@@ -7,12 +7,23 @@ from typing import Annotated
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.domain.references import BillableRef
 
 Reference = Annotated[
-    str, typer.Argument(metavar="TYPE:ID|NUMBER", help="Its billable, or its own number.")
+    str,
+    typer.Argument(
+        metavar="TYPE:ID|NUMBER",
+        help="Its billable, or its own number.",
+        autocompletion=completion.billables,
+    ),
 ]
-Billables = Annotated[list[str] | None, typer.Argument(metavar="TYPE:ID…", help="Such as user:42.")]
+Billables = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TYPE:ID…", help="Such as user:42.", autocompletion=completion.billables
+    ),
+]
 
 
 def references(words: Sequence[str] | None) -> list[BillableRef]:

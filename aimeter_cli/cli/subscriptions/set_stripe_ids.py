@@ -8,7 +8,7 @@ import typer
 
 from aimeter_cli.cli.invocation import invocation
 from aimeter_cli.cli.options import BillableArgument, DryRun
-from aimeter_cli.cli.subscriptions.stripe import take_up_waiting
+from aimeter_cli.cli.subscriptions.stripe import set_ids, take_up_waiting
 from aimeter_cli.render.nouns.subscriptions import SUBSCRIPTION
 
 
@@ -20,23 +20,29 @@ def set_stripe_ids(
     force: Annotated[
         bool, typer.Option("--force", help="Move what is pending to the new id at the next sync.")
     ] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Set them without asking Stripe.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Say which Stripe customer and subscription a billable has.
 
+    With a key they are looked up first: ids that Stripe does not have, or that do not belong
+    together, are refused. Where Stripe does not answer they are set, and reconcile checks them.
+
     Example: aimeter subscriptions set-stripe-ids user:42 --customer cus_Q1w2e3 --subscription sub_R4t5
     """  # noqa: E501
     from aimeter_cli.domain.periods import iso
-    from aimeter_cli.services.subscriptions.stripe_ids import set_stripe_ids as set_ids
     from aimeter_cli.services.subscriptions.view import show_subscription
 
     run = invocation(ctx)
     changed = set_ids(
-        run.app.database, billable, now=run.now(),
+        run, billable, no_check=no_check,
         customer=customer, subscription=subscription, force=force, dry_run=dry_run,
     )  # fmt: skip
-    if not dry_run and subscription is not None:
-        take_up_waiting(run, [subscription])
+    known = [each for each in (subscription, customer) if each is not None]
+    if known and not dry_run:
+        take_up_waiting(run, known)
         changed = show_subscription(run.app.database, str(changed.subscription.id), now=run.now())
     expired = changed.subscription.expired_at
     if subscription is not None and expired is not None:

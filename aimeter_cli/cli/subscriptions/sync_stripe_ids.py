@@ -36,7 +36,8 @@ def sync_stripe_ids(
     from aimeter_cli.services.subscriptions import sync_stripe_ids as syncing
 
     run = invocation(ctx)
-    database, driver, refs = run.app.database, asked_driver(run), references(billables)
+    database, refs = run.app.database, references(billables)
+    driver = asked_driver(run, dry_run=dry_run)
     wanted = syncing.wanted_ids(database, now=run.now(), billables=refs, include_complete=every)
     found: list[FoundIds] = []
     command = "subscriptions sync-stripe-ids"

@@ -9,7 +9,7 @@ import typer
 
 from aimeter_cli.cli.invocation import invocation
 from aimeter_cli.cli.options import BillableArgument, amount, whole
-from aimeter_cli.render.nouns.quota import LIMIT_CHECK
+from aimeter_cli.render.nouns.quota import shown_check
 
 
 def check(
@@ -41,6 +41,6 @@ def check(
         run.app.database, run.app.settings, billable, now=run.now(), tokens=tokens,
         cost=0 if cost is None else to_nanos(cost), billing_mode=mode,
     )  # fmt: skip
-    run.out.one(LIMIT_CHECK, found)
+    run.out.one(shown_check(run.out.terminal), found)
     if not found.allowed:
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from signal import SIGINT
 from typing import Annotated, BinaryIO, Literal
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from aimeter_cli.cli.invocation import invocation
 from aimeter_cli.cli.options import DryRun
 from aimeter_cli.cli.usage.recording import recorder, sync_immediately
-from aimeter_cli.errors import RowsFailed
+from aimeter_cli.errors import Interrupted, RowsFailed
 from aimeter_cli.render.nouns.usage import IMPORT
 
 
@@ -31,16 +32,24 @@ def import_(
 
     Example: aimeter usage import october.jsonl --on-error stop
     """
-    from aimeter_cli.services.recording.import_file import format_of, import_usages, open_source
+    from aimeter_cli.services.recording.import_file import (
+        format_of,
+        import_usages,
+        lines_in,
+        open_source,
+    )
 
     run = invocation(ctx)
     form = format_of(file, input_format)
-    with open_source(file, _stdin) as source, run.progress("Importing") as advance:
-        report = import_usages(
-            recorder(run), source, name=file, form=form, now=run.now(), on_error=on_error,
-            dry_run=dry_run, advance=advance,
-        )  # fmt: skip
-    sync_immediately(run, [] if dry_run else report.billables)
+    with open_source(file, _stdin) as source:
+        total = lines_in(file) if run.console.shows_progress else None
+        with run.progress("Importing", total) as advance:
+            report = import_usages(
+                recorder(run), source, name=file, form=form, now=run.now(), on_error=on_error,
+                dry_run=dry_run, advance=advance,
+            )  # fmt: skip
+    if not (dry_run or report.interrupted):
+        sync_immediately(run, report.billables)
     run.out.one(IMPORT, report)
     if report.unpriced:
         run.console.warn(
@@ -48,6 +57,12 @@ def import_(
             "but not priced"
         )
     run.dry_run_notice(dry_run)
+    if report.interrupted:
+        run.console.notice(
+            f"{report.recorded + report.repeated:,} of the {report.lines:,} lines read so far are "
+            "recorded. The same command goes on, and adds none of them twice."
+        )
+        raise Interrupted(SIGINT)
     if report.bad:
         raise RowsFailed(
             f"{file}: {report.bad} bad line(s)"

@@ -53,8 +53,9 @@ def list_(
         since, until,
     )  # fmt: skip
     found = list_usages(run.app.database, wanted, limit=limit)
-    run.out.rows(LISTED_USAGE, found.rows, empty="No usage matches.")
-    for line in found.summary:
-        run.console.notice(line)
+    empty = "No usage matches."
+    if wanted == UsageFilter():
+        empty = "No usage yet. Import some: aimeter usage import FILE"
+    run.out.rows(LISTED_USAGE, found.rows, empty=empty, summary=found.summary)
     if found.is_cut:
         run.console.notice(f"these are the newest {limit:,} only; --limit shows more")

@@ -47,6 +47,8 @@ def prune(
 
     run = invocation(ctx)
     database, settings, now = run.app.database, run.app.settings, run.now()
+    if not dry_run:
+        pruning.refuse_future(now)
     before = pruning.horizon(settings, older_than, now=now)
     done = pruning.plan_prune(database, settings, before, now=now)
     if not dry_run and done.pruned:

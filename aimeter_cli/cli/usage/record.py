@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aimeter_cli.cli import completion
 from aimeter_cli.cli.invocation import invocation
 from aimeter_cli.cli.options import Currency, DryRun, amount, moment, pairs, whole
 from aimeter_cli.cli.usage.recording import recorder, sync_immediately
@@ -22,7 +23,13 @@ def _tokens(option: str) -> typer.models.OptionInfo:
 def record(
     ctx: typer.Context,
     billable: Annotated[
-        BillableRef, typer.Option(metavar="TYPE:ID", parser=BillableRef.parse, help="user:42.")
+        BillableRef,
+        typer.Option(
+            metavar="TYPE:ID",
+            parser=BillableRef.parse,
+            help="user:42.",
+            autocompletion=completion.billables,
+        ),
     ],
     provider: Annotated[str, typer.Option(help="Such as openai.")],
     model: Annotated[str, typer.Option(help="Such as gpt-4o-mini.")],

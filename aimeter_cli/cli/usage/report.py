@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aimeter_cli.cli.invocation import Invocation, invocation
-from aimeter_cli.cli.options import BillableOption
+from aimeter_cli.cli.options import BillableOption, Yes
+from aimeter_cli.cli.usage.page import write_page
+from aimeter_cli.errors import InvalidInput
 from aimeter_cli.render.nouns.reports import TOTAL, report_noun, row_noun, shown_noun
 
 if TYPE_CHECKING:
@@ -27,18 +27,29 @@ def report(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Not included.")] = None,
     billable: BillableOption = None,
     by: Annotated[
-        str,
-        typer.Option(metavar="NAMES", help="Of day,billable,tenant,provider,model,feature."),
-    ] = "provider,model",
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Of day,billable,tenant,provider,model,feature; provider,model, if not given.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="The N dearest of a currency, others as one row."),
     ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write one page to mail; - for stdout.")
+    ] = None,
+    yes: Yes = False,
 ) -> None:
     """Sum usage up: requests, tokens, cost, charge, the dearest first, currencies apart.
 
     Months and days are those of the configured time zone; of usage that was pruned only sums of
     days in UTC are known, which count as the day of that date.
+
+    --html writes a page instead, with usage by day and by model, overages by customer and the
+    state of the sync, without script and in one file. It replaces an earlier page; any other file
+    only with --yes. The page on one --billable tells nothing of others.
 
     Example: aimeter usage report --month 2026-10 --by provider,model
     """
@@ -48,15 +59,18 @@ def report(
     run = invocation(ctx)
     zone = run.app.settings.timezone
     covered = span(zone, now=run.now(), month=month, since=since, until=until)
-    words = dimensions(by)
+    if html is not None:
+        if by is not None:
+            raise InvalidInput("--by: --html shows days and models; leave one of the two out")
+        write_page(run, html, covered, billable=billable, limit=limit, yes=yes)
+        return
+    words = dimensions(by if by is not None else "provider,model")
     _show(run, usage_report(run.app.database, covered, words, billable=billable, limit=limit))
 
 
 def _show(run: Invocation, found: UsageReport) -> None:
     if run.out.is_for_people:
-        is_seen = run.out.format == "table" and sys.stdout.isatty()
-        columns = shutil.get_terminal_size().columns if is_seen else None
-        noun = shown_noun(found.by, found.rows, terminal=columns)
+        noun = shown_noun(found.by, found.rows, terminal=run.out.terminal)
         run.out.rows(noun, found.rows, empty=f"No usage {found.span.in_words}.")
         if found.rows:
             run.out.text(f"\nTotal {found.span.in_words}")

@@ -47,7 +47,7 @@ def reprice(
     if done.waiting:
         run.console.notice(
             f"{done.waiting:,} still wait: add a price under [prices] of the configuration, or a "
-            "rate: aimeter rates set"
+            "rate: aimeter rates update"
         )
     run.dry_run_notice(dry_run)
     stop.raise_if_signalled()

@@ -21,14 +21,15 @@ def retry(
         bool, typer.Option("--all", help="All that failed or were never handled.")
     ] = False,
     status: Annotated[
-        Literal["failed", "received", "ignored"] | None,
+        Literal["failed", "received", "ignored", "quarantined"] | None,
         typer.Option(help="All of that status."),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Handle stored events once more: those named, all that failed, or all of a status.
 
-    Processed ones stay as they are. Exit 3 if one fails again.
+    Processed ones stay as they are. Of those quarantined, events of another mode than this
+    installation's are tried again; what is no event stays. Exit 3 if one fails again.
 
     Example: aimeter webhooks retry --status failed
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, FLAG, TIME, Column, Noun
+from aimeter_cli.render.noun import COUNT, FLAG, ID, TIME, Column, Noun
 
 STATE = Noun(
     "database",
@@ -10,7 +10,7 @@ STATE = Noun(
         Column("database"),
         Column("revision", none="empty"),
         Column("newest"),
-        Column("is_current", FLAG, header="Current"),
+        Column("is_current", FLAG, header="Current", good=True),
     ),
 )
 
@@ -33,7 +33,7 @@ RESTORED = Noun(
 COPIED = Noun(
     "copy",
     (
-        Column("install_id"),
+        Column("install_id", ID),
         Column("customers", COUNT, header="Customers forgotten"),
         Column("subscriptions", COUNT),
         Column("prices", COUNT),

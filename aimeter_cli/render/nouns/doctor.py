@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import STATUS, Column, Noun
+from aimeter_cli.render.noun import ID, STATUS, Column, Noun
 
-CHECK = Noun("check", (Column("name", header="Check"), Column("status", STATUS), Column("detail"),
-                       Column("hint")))  # fmt: skip
+CHECK = Noun("check", (Column("name", ID, header="Check"), Column("status", STATUS),
+                       Column("detail", priority=60), Column("hint", priority=20)))  # fmt: skip

@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, FLAG, MAP, ROWS, STATUS, TIME, Column, Noun
+from aimeter_cli.render.noun import COUNT, FLAG, ID, MAP, ROWS, SERIAL, STATUS, TIME, Column, Noun
 
 DELIVERY = Noun(
     "delivery",
     (
-        Column("sink"),
+        Column("sink", ID),
         Column("status", STATUS),
         Column("attempts", COUNT),
         Column("not_before", TIME, header="Next try"),
         Column("delivered_at", TIME, header="Delivered"),
-        Column("last_error", header="Last error"),
+        Column("last_error", header="Last error", priority=30),
     ),
 )
 EVENT = Noun(
     "event",
     (
-        Column("id", COUNT),
+        Column("id", SERIAL),
         Column("created_at", TIME, header="Created"),
-        Column("name"),
-        Column("billable"),
+        Column("name", ID),
+        Column("billable", ID),
         Column("payload", MAP, table=False),
         Column("fanned_out_at", TIME, table=False),
         Column("delivery", none="nobody wants it"),
         Column("deliveries", ROWS, of=DELIVERY, table=False),
     ),
+    next="aimeter events show {id}",
 )
 ATTEMPT = Noun(
     "attempt",
     (
-        Column("event_id", COUNT, header="Event"),
-        Column("name"),
-        Column("billable"),
-        Column("sink"),
+        Column("event_id", SERIAL, header="Event"),
+        Column("name", ID),
+        Column("billable", ID),
+        Column("sink", ID),
         Column("status", STATUS),
         Column("attempts", COUNT),
         Column("not_before", TIME, header="Next try"),
-        Column("error"),
+        Column("error", priority=30),
     ),
 )
 DELIVERY_RUN = Noun(
     "delivery run",
     (
-        Column("run_id"),
+        Column("run_id", ID),
         Column("dry_run", FLAG),
         Column("events", COUNT),
         Column("selected", COUNT),
@@ -56,4 +57,4 @@ DELIVERY_RUN = Noun(
         Column("deliveries", ROWS, of=ATTEMPT),
     ),
 )
-PRUNED = Noun("pruned events", (Column("before", TIME), Column("events", COUNT)))
+PRUNED = Noun("pruned events", (Column("before", TIME, is_dated=True), Column("events", COUNT)))

@@ -11,11 +11,13 @@ from aimeter_cli.render.cells import as_object
 from aimeter_cli.render.noun import (
     COUNT,
     FLAG,
+    ID,
     LIST,
     MAP,
     MONEY,
     NUMBER,
     ROWS,
+    SERIAL,
     STATUS,
     TIME,
     Column,
@@ -31,8 +33,8 @@ TERMS = Noun(
     "terms",
     (
         Column("plan"),
-        Column("period_start", TIME),
-        Column("period_end", TIME),
+        Column("period_start", TIME, is_dated=True),
+        Column("period_end", TIME, is_dated=True),
         Column("is_trial", FLAG, header="Trial"),
         Column("token_limit", COUNT, none="unlimited"),
         Column("cost_limit", MONEY, none="unlimited"),
@@ -71,22 +73,28 @@ CHARGE = Noun(
 )
 _TOKEN_COLUMNS = (
     Column("input_tokens", COUNT, get="usage.input_tokens", header="Input"),
-    Column("cached_input_tokens", COUNT, get="usage.cached_input_tokens", header="Cached"),
-    Column("cache_write_tokens", COUNT, get="usage.cache_write_tokens", header="Written"),
+    Column(
+        "cached_input_tokens", COUNT, get="usage.cached_input_tokens", header="Cached", priority=30
+    ),
+    Column(
+        "cache_write_tokens", COUNT, get="usage.cache_write_tokens", header="Written", priority=25
+    ),
     Column("output_tokens", COUNT, get="usage.output_tokens", header="Output"),
-    Column("reasoning_tokens", COUNT, get="usage.reasoning_tokens", header="Reasoning"),
+    Column(
+        "reasoning_tokens", COUNT, get="usage.reasoning_tokens", header="Reasoning", priority=25
+    ),
 )
 USAGE_LINE = Noun(
     "usage",
     (
-        Column("id", COUNT, get="usage.id"),
+        Column("id", SERIAL, get="usage.id"),
         Column("occurred_at", TIME, get="usage.occurred_at", header="Time"),
-        Column("provider", get="usage.provider"),
-        Column("model", get="usage.model"),
+        Column("provider", ID, get="usage.provider", priority=30),
+        Column("model", ID, get="usage.model"),
         *_TOKEN_COLUMNS,
         Column("cost", MONEY, get="usage.cost"),
         Column("currency", get="usage.currency", table=False),
-        Column("exchange", get="usage.exchange"),
+        Column("exchange", get="usage.exchange", priority=15),
         Column("plan_cost", MONEY, get="usage.plan_cost", currency="plan_currency"),
         Column("charge", MONEY, get="usage.charge", currency="plan_currency"),
         Column("plan_currency", table=False),
@@ -136,9 +144,9 @@ ROUNDING = Noun(
 ITEM = Noun(
     "invoice item",
     (
-        Column("id", COUNT),
-        Column("stripe_invoice_item_id", get="stripe_item_id", header="At Stripe"),
-        Column("stripe_customer_id", header="Customer"),
+        Column("id", SERIAL),
+        Column("stripe_invoice_item_id", ID, get="stripe_item_id", header="At Stripe"),
+        Column("stripe_customer_id", ID, header="Customer"),
         Column("status", STATUS),
         Column("reason"),
         Column("sequence", COUNT),
@@ -147,19 +155,19 @@ ITEM = Noun(
         Column("target_minor", COUNT, header="Target (minor)"),
         Column("confirmed_minor", COUNT, header="Confirmed (minor)"),
         Column("currency"),
-        Column("stripe_invoice_id", header="Invoice"),
+        Column("stripe_invoice_id", ID, header="Invoice"),
         Column("final_minor", COUNT, header="Final (minor)"),
         Column("carry_out", MONEY, header="Carried out"),
-        Column("carried_to_id", COUNT, header="Carried to item"),
+        Column("carried_to_id", SERIAL, header="Carried to item"),
     ),
 )
 FINAL_INVOICE = Noun(
     "final invoice",
     (
-        Column("id", COUNT),
+        Column("id", SERIAL),
         Column("status", STATUS),
         Column("phase"),
-        Column("stripe_invoice_id", header="At Stripe"),
+        Column("stripe_invoice_id", ID, header="At Stripe"),
         Column("reason"),
     ),
 )
@@ -174,10 +182,10 @@ ATTEMPT = Noun(
         Column("amount_minor", COUNT, header="Amount (minor)"),
         Column("sends", COUNT),
         Column("outcome", STATUS),
-        Column("request_id", header="Request"),
-        Column("error"),
-        Column("run_id", header="Run"),
-        Column("idempotency_key", header="Key"),
+        Column("request_id", ID, header="Request", priority=30),
+        Column("error", priority=35),
+        Column("run_id", ID, header="Run", priority=25),
+        Column("idempotency_key", ID, header="Key", priority=20),
         Column("request", MAP, get=lambda row: json.loads(row.request), table=False),
     ),
 )
@@ -196,7 +204,7 @@ def _object(noun: Noun, name: str) -> Callable[[Any], Any]:
 EXPLANATION = Noun(
     "explanation",
     (
-        Column("id", COUNT),
+        Column("id", SERIAL),
         Column("in_words"),
         Column("next_step"),
         Column("overage", MAP, get=_object(OVERAGE, "overage")),
@@ -212,6 +220,7 @@ EXPLANATION = Noun(
         Column("final_invoice", MAP, get=_object(FINAL_INVOICE, "final_invoice")),
         Column("attempts", ROWS, of=ATTEMPT),
         Column("attempts_in_all", COUNT),
+        Column("invoice_status", STATUS),
     ),
 )
 
@@ -228,7 +237,7 @@ def page(found: Explanation) -> Iterator[Section]:
     )
     if found.pruned_days:
         yield Section(
-            "Usages that it charged and that were pruned: their sums by day, in UTC",
+            "Usages that it charged and that were pruned or imported as sums, by day in UTC",
             noun=PRUNED_DAY,
             rows=found.pruned_days,
         )

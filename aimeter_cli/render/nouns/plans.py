@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, FLAG, LIST, MONEY, Column, Noun
+from aimeter_cli.render.noun import COUNT, FLAG, ID, LIST, MONEY, SERIAL, Column, Noun
 
 _UNLIMITED = "unlimited"
 
 PLAN = Noun(
     "plan",
     (
-        Column("id", COUNT, get="plan.id", table=False),
-        Column("slug", get="plan.slug"),
-        Column("name", get="plan.name"),
+        Column("id", SERIAL, get="plan.id", table=False),
+        Column("slug", ID, get="plan.slug"),
+        Column("name", get="plan.name", priority=30),
         Column("currency", get="plan.currency", table=False),
         Column("token_limit", COUNT, get="plan.token_limit", none=_UNLIMITED),
         Column("cost_limit", MONEY, get="plan.cost_limit", none=_UNLIMITED),
@@ -27,7 +27,8 @@ PLAN = Noun(
         ),
         Column("trial_days", COUNT, get="plan.trial_days", table=False),
         Column("features", LIST, get="plan.features", table=False),
-        Column("is_active", FLAG, get="plan.is_active", header="Active"),
+        Column("is_active", FLAG, get="plan.is_active", header="Active", priority=45),
         Column("stripe_prices", LIST, table=False),
     ),
+    next="aimeter plans show {slug}",
 )

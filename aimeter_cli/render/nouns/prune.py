@@ -6,7 +6,7 @@ from aimeter_cli.render.noun import COUNT, FLAG, ROWS, TIME, Column, Noun
 
 _REASONS = {
     "unpriced": "without a price: aimeter usage reprice",
-    "needs_rate": "without a rate: aimeter rates set, then aimeter usage reprice",
+    "needs_rate": "without a rate: aimeter rates update, then aimeter usage reprice",
     "unpaid": "not paid from a wallet yet",
     "in_ledger": "paid from a wallet, whose ledger names them",
     "recent_period": "of a period that goes on, or may get late usage",
@@ -25,7 +25,7 @@ PRUNE = Noun(
     "prune",
     (
         Column("dry_run", FLAG),
-        Column("before", TIME, none="never"),
+        Column("before", TIME, none="never", is_dated=True),
         Column("pruned", COUNT, header="Pruned usages"),
         Column("daily_sums", COUNT),
         Column("kept", ROWS, of=KEPT),

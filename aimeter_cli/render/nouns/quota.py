@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimeter_cli.domain.money import from_nanos
-from aimeter_cli.render.noun import COUNT, FLAG, MONEY, NUMBER, STATUS, TIME, Column, Kind, Noun
+from aimeter_cli.render.bars import with_gauge
+from aimeter_cli.render.noun import COUNT, FLAG, ID, MONEY, NUMBER, STATUS, TIME, Column, Kind, Noun
+
+if TYPE_CHECKING:
+    from aimeter_cli.render.terminal import Terminal
 
 _UNLIMITED = "unlimited"
 
@@ -31,8 +35,8 @@ def _wallet(name: str) -> Column:
 LIMIT_CHECK = Noun(
     "limit check",
     (
-        Column("billable"),
-        Column("allowed", FLAG),
+        Column("billable", ID),
+        Column("allowed", FLAG, good=True),
         Column("reason"),
         Column("explanation", header="Why"),
         Column("plan"),
@@ -40,8 +44,8 @@ LIMIT_CHECK = Noun(
         Column("billing_mode", header="Mode"),
         Column("behavior", header="Overage"),
         Column("is_overridden", FLAG, header="Overridden"),
-        Column("period_start", TIME),
-        Column("period_end", TIME),
+        Column("period_start", TIME, is_dated=True),
+        Column("period_end", TIME, is_dated=True),
         Column("currency"),
         _limit("tokens_used", "tokens", "used"),
         _limit("token_limit", "tokens", "limit", none=_UNLIMITED),
@@ -54,8 +58,13 @@ LIMIT_CHECK = Noun(
         Column("remaining_requests", COUNT, none=_UNLIMITED),
         Column("usage_percentage", NUMBER, header="Used %"),
         Column("is_approaching", FLAG, header="Approaching"),
-        Column("is_exceeded", FLAG, header="Exceeded"),
+        Column("is_exceeded", FLAG, header="Exceeded", good=False),
         _wallet("balance"),
         _wallet("held"),
     ),
 )
+
+
+def shown_check(terminal: Terminal | None) -> Noun:
+    """With a bar on a terminal: how much of the limit is used."""
+    return with_gauge(LIMIT_CHECK, "usage_percentage", terminal) if terminal else LIMIT_CHECK

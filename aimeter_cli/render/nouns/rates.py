@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, FLAG, MONEY, NUMBER, STATUS, TIME, Column, Noun
+from aimeter_cli.render.noun import (
+    COUNT,
+    FLAG,
+    ID,
+    MONEY,
+    NUMBER,
+    SERIAL,
+    STATUS,
+    TIME,
+    Column,
+    Noun,
+)
 
-_PAIR = (Column("base"), Column("quote"), Column("rate", NUMBER, get="value"))
-_ORIGIN = (Column("effective_at", TIME, header="Since"), Column("source"))
+_PAIR = (Column("base", ID), Column("quote", ID, priority=95), Column("rate", NUMBER, get="value"))
+_ORIGIN = (
+    Column("effective_at", TIME, header="Since", is_dated=True),
+    Column("source", priority=30),
+)
 
 RATE = Noun(
     "rate",
     (
         *_PAIR,
         *_ORIGIN,
-        Column("age_days", COUNT),
+        Column("age_days", COUNT, header="Age in days"),
         Column("status", STATUS),
         Column("is_too_old", FLAG, table=False),
-        Column("held_id", COUNT, header="Held ID"),
+        Column("held_id", SERIAL, header="Held ID"),
         Column("previous", NUMBER, table=False),
     ),
+    next="aimeter rates history {base} {quote}",
 )
 
 STORED_RATE = Noun(
@@ -27,7 +42,7 @@ STORED_RATE = Noun(
         *_ORIGIN,
         Column("effect", STATUS),
         Column("previous", NUMBER),
-        Column("held_id", COUNT, header="Held ID"),
+        Column("held_id", SERIAL, header="Held ID"),
     ),
 )
 
@@ -42,6 +57,6 @@ CONVERSION = Noun(
         Column("result_currency"),
         Column("rate", NUMBER),
         Column("via"),
-        Column("at", TIME),
+        Column("at", TIME, is_dated=True),
     ),
 )

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from aimeter_cli.render.bars import WIDTH, bar
+from aimeter_cli.render.bars import share_column
 from aimeter_cli.render.noun import COUNT, LIST, MONEY, ROWS, TIME, Column, Noun
 
 if TYPE_CHECKING:
+    from aimeter_cli.render.terminal import Terminal
     from aimeter_cli.services.reports.usage import ReportRow
 
 TOTAL = Noun(
@@ -32,6 +33,9 @@ _CLASSES = {
     "output_tokens": "Output",
     "reasoning_tokens": "Reasoning",
 }
+_FEW_UNPRICED = Column(
+    "unpriced", COUNT, get=lambda row: row.unpriced or None, none="", priority=40
+)  # fmt: skip
 
 
 def row_noun(by: Sequence[str]) -> Noun:
@@ -39,17 +43,17 @@ def row_noun(by: Sequence[str]) -> Noun:
     return Noun("usage report", (*_dimensions(by), *_sums(), Column("others", COUNT)))
 
 
-def shown_noun(by: Sequence[str], rows: Sequence[ReportRow], *, terminal: int | None) -> Noun:
+def shown_noun(by: Sequence[str], rows: Sequence[ReportRow], *, terminal: Terminal | None) -> Noun:
     """The same for people: no column in which nothing stands.
 
-    ``terminal``: how many columns it has; then a bar says what a row costs beside the dearest of
-    its currency, or how many tokens it has, where none costs anything.
+    A ``terminal`` shows each row's share of what its currency cost, or of the tokens, where
+    nothing cost anything.
     """
 
     def stands(name: str) -> bool:
         return any(getattr(row, name) for row in rows)
 
-    narrow = terminal is not None and terminal < _WIDE
+    narrow = terminal is not None and terminal.width < _WIDE
     optional = (*_CLASSES, "unpriced", "charge")
     sums = [
         column
@@ -57,10 +61,9 @@ def shown_noun(by: Sequence[str], rows: Sequence[ReportRow], *, terminal: int | 
         if (column.name not in optional or stands(column.name))
         and not (narrow and column.name in _CLASSES)
     ]
-    share: list[Column] = []
     if terminal is not None:
-        width = WIDTH // 2 if narrow else WIDTH
-        share = [Column("share", get=_bar_of(rows, width), header=" ", none="")]
+        sums = [_FEW_UNPRICED if column.name == "unpriced" else column for column in sums]
+    share = [share_column(rows, _part(rows), terminal)] if terminal is not None else []
     return Noun("usage report", (*_dimensions(by, for_people=True), *sums, *share))
 
 
@@ -82,7 +85,8 @@ def report_noun(by: Sequence[str]) -> Noun:
 
 def _dimensions(by: Sequence[str], *, for_people: bool = False) -> Iterable[Column]:
     for name in by:
-        yield Column(name, get=_or_others(name) if for_people and name == by[0] else "")
+        get = _or_others(name) if for_people and name == by[0] else ""
+        yield Column(name, get=get, priority=65)
 
 
 def _or_others(name: str) -> Any:
@@ -94,29 +98,21 @@ def _or_others(name: str) -> Any:
 
 def _sums() -> tuple[Column, ...]:
     return (
-        Column("requests", COUNT),
+        Column("requests", COUNT, priority=45),
         *(Column(name, COUNT, header=header) for name, header in _CLASSES.items()),
         Column("tokens", COUNT),
         Column("cost", MONEY),
         Column("currency", table=False),
         Column("charge", MONEY, currency="charge_currency"),
         Column("charge_currency", table=False),
-        Column("unpriced", COUNT),
+        Column("unpriced", COUNT, priority=30),
     )
 
 
-def _bar_of(rows: Sequence[ReportRow], width: int) -> Any:
+def _part(rows: Sequence[ReportRow]) -> Any:
     costs = any(row.cost > 0 for row in rows)
-    largest: dict[str, Decimal] = {}
 
-    def size(row: ReportRow) -> Decimal:
-        return row.cost if costs else Decimal(row.tokens)
+    def part(row: ReportRow) -> tuple[str, Decimal | int]:
+        return row.currency, row.cost if costs else row.tokens
 
-    for row in rows:
-        if not row.others:
-            largest[row.currency] = max(size(row), largest.get(row.currency, Decimal(0)))
-
-    def get(row: ReportRow) -> str:
-        return "" if row.others else bar(size(row), largest[row.currency], width)
-
-    return get
+    return part

@@ -16,4 +16,7 @@ SETTING = Noun(
     ),
 )
 
-INITIALISED = Noun("initialised", (Column("config"), Column("database"), Column("revision")))
+INITIALISED = Noun(
+    "initialised",
+    (Column("config"), Column("database"), Column("revision"), Column("secrets")),
+)

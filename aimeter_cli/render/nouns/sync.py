@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
+from aimeter_cli.domain.money import from_nanos, minor_to_nanos
 from aimeter_cli.render.noun import (
     COUNT,
     FLAG,
+    ID,
     LIST,
     MAP,
+    MONEY,
     ROWS,
     STATUS,
     TIME,
@@ -14,19 +20,36 @@ from aimeter_cli.render.noun import (
     Noun,
 )
 
+
+def _major(row: Any) -> Decimal:
+    return from_nanos(minor_to_nanos(row.amount_minor, row.currency))
+
+
+_AMOUNT = Column("amount", MONEY, get=_major)
+"""For people, who count in major units."""
+_OVERAGES = Column("overages", COUNT, get=lambda row: len(row.overages), priority=20)
 SYNC_ITEM = Noun(
     "item",
     (
-        Column("billable"),
-        Column("stripe_customer_id", header="Customer"),
-        Column("stripe_invoice_item_id", header="Item"),
+        Column("billable", ID),
+        Column("stripe_customer_id", ID, header="Customer"),
+        Column("stripe_invoice_item_id", ID, header="Item"),
         Column("currency"),
         Column("amount_minor", COUNT, header="Amount (minor)"),
         Column("overages", LIST),
         Column("status", STATUS),
-        Column("error"),
+        Column("error", priority=25),
         Column("request_id", table=False),
         Column("request", MAP, table=False),
+    ),
+    people=(
+        Column("billable", ID),
+        Column("stripe_customer_id", ID, header="Customer", priority=35),
+        Column("stripe_invoice_item_id", ID, header="Item"),
+        _AMOUNT,
+        _OVERAGES,
+        Column("status", STATUS),
+        Column("error", priority=25),
     ),
 )
 BLOCKED = Noun(
@@ -36,28 +59,37 @@ BLOCKED = Noun(
         Column("count", COUNT),
         Column("billables", LIST),
         Column("overages", LIST, header="First IDs"),
-        Column("detail"),
-        Column("hint"),
+        Column("detail", priority=30),
+        Column("hint", priority=20),
     ),
 )
 FINAL_INVOICE = Noun(
     "final invoice",
     (
-        Column("billable"),
-        Column("stripe_customer_id", header="Customer"),
-        Column("stripe_invoice_id", header="Final invoice"),
+        Column("billable", ID),
+        Column("stripe_customer_id", ID, header="Customer"),
+        Column("stripe_invoice_id", ID, header="Final invoice"),
         Column("currency"),
         Column("amount_minor", COUNT, header="Amount (minor)"),
         Column("items", LIST),
         Column("overages", LIST),
         Column("status", STATUS),
-        Column("error"),
+        Column("error", priority=25),
+    ),
+    people=(
+        Column("billable", ID),
+        Column("stripe_customer_id", ID, header="Customer", priority=35),
+        Column("stripe_invoice_id", ID, header="Final invoice"),
+        _AMOUNT,
+        _OVERAGES,
+        Column("status", STATUS),
+        Column("error", priority=25),
     ),
 )
 SUMMARY = Noun(
     "sync",
     (
-        Column("run_id"),
+        Column("run_id", ID),
         Column("dry_run", FLAG),
         Column("selected", COUNT),
         Column("synced", COUNT),
@@ -78,8 +110,8 @@ SUMMARY = Noun(
 STATE = Noun(
     "sync state",
     (
-        Column("install_id"),
-        Column("is_paused", FLAG),
+        Column("install_id", ID),
+        Column("is_paused", FLAG, good=False),
         Column("paused_at", TIME),
         Column("paused_reason"),
     ),

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from aimeter_cli.render.noun import COUNT, FLAG, ROWS, STATUS, TIME, Column, Noun
+from aimeter_cli.render.noun import COUNT, FLAG, ID, ROWS, SERIAL, STATUS, TIME, Column, Noun
 
 _CHANGED = (
-    Column("table"),
-    Column("id", COUNT),
-    Column("field"),
-    Column("before"),
-    Column("after"),
+    Column("table", ID),
+    Column("id", SERIAL),
+    Column("field", ID),
+    Column("before", none="none"),
+    Column("after", none="none"),
 )
 CHANGE = Noun("change", _CHANGED)
-CHANGE_OF_EVENT = Noun("change of an event", (Column("event_id", header="Event"), *_CHANGED))
+CHANGE_OF_EVENT = Noun("change of an event", (Column("event_id", ID, header="Event"), *_CHANGED))
 """The same for people, who see the changes of all events in one table."""
 
 EVENT_RESULT = Noun(
     "replayed webhook event",
     (
         Column("file"),
-        Column("event_id", header="Event"),
-        Column("type"),
+        Column("event_id", ID, header="Event"),
+        Column("type", ID),
         Column("status", STATUS),
         Column("changes", ROWS, of=CHANGE, table=False),
-        Column("error"),
+        Column("error", priority=30),
     ),
 )
 
 _STORED = (
-    Column("event_id", header="Event"),
-    Column("type"),
+    Column("event_id", ID, header="Event"),
+    Column("type", ID),
     Column("livemode", FLAG, table=False),
-    Column("object_id", header="Object"),
+    Column("object_id", ID, header="Object", priority=35),
     Column("created", TIME),
     Column("status", STATUS),
     Column("attempts", COUNT),
-    Column("error"),
+    Column("error", priority=30),
     Column("waits_for", table=False),
     Column("received_at", TIME, table=False),
     Column("handled_at", TIME, header="Handled"),
 )
-WEBHOOK_EVENT = Noun("webhook event", _STORED)
+WEBHOOK_EVENT = Noun("webhook event", _STORED, next="aimeter webhooks show {event_id}")
 STORED_EVENT = Noun("stored webhook event", (*_STORED, Column("digest"), Column("payload")))
 """One event with the text that came."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 from sqlalchemy import RowMapping
 from sqlmodel import Session
@@ -11,6 +12,7 @@ from sqlmodel import Session
 from aimeter_cli.domain.money import Money, minor_to_nanos
 from aimeter_cli.repositories import audit as repo
 from aimeter_cli.services.audit.items import hint_of, is_set_by_a_person, is_unsettled
+from aimeter_cli.services.audit.lost import Lost
 
 _SHOWN = 5
 
@@ -29,6 +31,20 @@ def notes(session: Session, billable_id: int | None) -> Iterator[str]:
     for what, records in sorted(waiting.items()):
         hint = hints.get(what, f"aimeter overages list --status {what}")
         yield f"{len(records)} item(s) {what}: {named(records)}; {hint}"
+
+
+def lost_notes(lost: Sequence[Lost]) -> Iterator[str]:
+    """How much is on invoices that nobody pays, by their status and currency."""
+    groups: dict[tuple[str, str], list[Lost]] = defaultdict(list)
+    for each in lost:
+        groups[each.invoice_status, each.currency].append(each)
+    for (status, currency), rows in sorted(groups.items()):
+        total = Money(sum((row.amount for row in rows), Decimal(0)), currency)
+        records = named(f"item {row.item_id} of {row.billable}" for row in rows)
+        yield (
+            f"{total} is on {status} invoices: {records}; nothing charges it again by itself: "
+            "what the customer still owes is for a new invoice at Stripe"
+        )
 
 
 def named(records: Iterable[str]) -> str:

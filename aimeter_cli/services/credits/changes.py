@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from sqlalchemy import RowMapping
 from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
-from aimeter_cli.domain.credits import GRANTING, SPENDING, Standing
+from aimeter_cli.domain.credits import GRANTING, SPENDING, Lot, Standing, given_back
 from aimeter_cli.domain.money import Money
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.references import BillableRef
@@ -20,7 +21,7 @@ from aimeter_cli.repositories import credits as repo
 from aimeter_cli.repositories.billables import get_or_create_billable
 from aimeter_cli.repositories.credit_entries import EntryView
 from aimeter_cli.services.billables import billable_named
-from aimeter_cli.services.credits.ledger import Entry, Ledger
+from aimeter_cli.services.credits.ledger import Entry, Ledger, spent_lots
 from aimeter_cli.services.credits.paying import pay_from
 from aimeter_cli.services.credits.requests import (
     Note,
@@ -78,7 +79,7 @@ def add(
         ledger = _opened(session, settings, who.id, now)
         if currency not in (None, ledger.standing.currency):
             raise Conflict(f"the wallet of {billable} is in {ledger.standing.currency}")
-        entry_id = ledger.credit(_entry("add", nanos, note, told), expires_at)
+        entry_id = ledger.credit(_entry("add", nanos, note, told), [Lot(nanos, expires_at)])
         return _paid(ledger, settings, entry_id)
 
     return in_one_transaction(database, work, dry_run=dry_run)
@@ -130,9 +131,10 @@ def refund(
 ) -> Booked:
     """Reverse an entry, or ``amount`` of it, by a new one.
 
-    What was deducted comes back as a grant of its own (until ``expires_at``); of what was added,
-    only credits that are not spent yet can be taken back. Raises NotFound, Conflict for more than
-    is left of the entry, InsufficientCredits if calls hold it.
+    What was deducted comes back with the expiry of the credits that it was taken from, those that
+    last longest first, or with ``expires_at``; of what was added, only credits that are not spent
+    yet can be taken back. Raises NotFound, Conflict for more than is left of the entry or credits
+    that have expired since, InsufficientCredits if calls hold it.
     """
     note = note or Note()
     nanos = None if amount is None else positive_nanos(amount, "--amount")
@@ -173,20 +175,34 @@ def _given_back(
     note: Note,
     told: str,
 ) -> Booked:
-    left = -row["amount"] - repo.reversed_of(ledger.session, row["id"])
-    part = _part(row, nanos, left, ledger.standing.currency)
+    undone = repo.reversed_of(ledger.session, row["id"])
+    part = _part(row, nanos, -row["amount"] - undone, ledger.standing.currency)
+    lots = [Lot(part, expires_at)]
+    if expires_at is None:
+        lots = given_back(spent_lots(row["lots"]), -row["amount"], undone, part)
+        _refuse_expired(lots, row, ledger)
     entry = _entry("refund", part, note, told, row)
-    return _paid(ledger, settings, ledger.credit(entry, expires_at))
+    return _paid(ledger, settings, ledger.credit(entry, lots))
+
+
+def _refuse_expired(lots: Sequence[Lot], row: RowMapping, ledger: Ledger) -> None:
+    for lot in lots:
+        if lot.expires_at is not None and lot.expires_at <= ledger.now:
+            lost = Money.of_nanos(lot.amount, ledger.standing.currency)
+            raise Conflict(
+                f"{lost} of transaction {row['id']} were of credits that expired at "
+                f"{iso(lot.expires_at)}",
+                hint="--expires-at TIME gives them back until then.",
+            )
 
 
 def _taken_back(
     ledger: Ledger, settings: Settings, row: RowMapping, nanos: int | None, note: Note, told: str
 ) -> Booked:
-    grant = repo.grant_of(ledger.session, ledger.wallet_id, row["id"])
-    left = grant.remaining if grant is not None else 0
+    grants = repo.grants_of(ledger.session, ledger.wallet_id, row["id"])
+    left = sum(grant.remaining for grant in grants)
     part = _part(row, nanos, left, ledger.standing.currency)
-    assert grant is not None  # noqa: S101 - there is something left of it
-    entry_id = ledger.withdraw(_entry("correction", -part, note, told, row), grant)
+    entry_id = ledger.withdraw(_entry("correction", -part, note, told, row), grants)
     return _booked(ledger.session, settings, ledger.billable_id, entry_id, ledger.now)
 
 

@@ -5,6 +5,7 @@ What has expired is booked out before anything else, so that it can never be spe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,12 +17,15 @@ from aimeter_cli.domain.credits import (
     GRANTING,
     Grant,
     InsufficientCredits,
+    Lot,
     Standing,
     remaining_of_new,
+    split,
     take,
 )  # fmt: skip
 from aimeter_cli.domain.events import Emitted, EventName
 from aimeter_cli.domain.money import from_nanos, in_range
+from aimeter_cli.domain.periods import iso, parse_time
 from aimeter_cli.repositories import credits as repo
 from aimeter_cli.repositories.outbox import remember, store
 from aimeter_cli.services.credits.standing import standing_of
@@ -39,6 +43,7 @@ class Entry(NamedTuple):
     usage_id: int | None = None
     reverses_id: int | None = None
     meta: str | None = None
+    lots: Sequence[Lot] = ()
 
 
 class Ledger:
@@ -74,15 +79,19 @@ class Ledger:
         if not self.standing.covers(amount):
             raise InsufficientCredits(self.standing, amount)
 
-    def credit(self, entry: Entry, expires_at: datetime | None = None) -> int:
-        """Book what comes, as a grant of which a debt is paid first; the entry's id."""
-        remaining = remaining_of_new(self.standing.balance, entry.amount)
+    def credit(self, entry: Entry, lots: Sequence[Lot]) -> int:
+        """Book what comes, a grant for each lot; a debt is paid first, by the first lots. The
+        entry's id."""
+        balance = self.standing.balance
         [entry_id] = self._book([entry])
-        repo.add_grant(
-            self.session, wallet_id=self.wallet_id, transaction_id=entry_id,
-            amount=from_nanos(entry.amount), remaining=from_nanos(remaining),
-            expires_at=expires_at, created_at=self.now,
-        )  # fmt: skip
+        for lot in lots:
+            remaining = remaining_of_new(balance, lot.amount)
+            balance += lot.amount
+            repo.add_grant(
+                self.session, wallet_id=self.wallet_id, transaction_id=entry_id,
+                amount=from_nanos(lot.amount), remaining=from_nanos(remaining),
+                expires_at=lot.expires_at, created_at=self.now,
+            )  # fmt: skip
         return entry_id
 
     def debit(self, entries: Sequence[Entry]) -> list[int]:
@@ -92,20 +101,36 @@ class Ledger:
         """
         amount = -sum(entry.amount for entry in entries)
         self.require(amount)
-        ids = self._book(entries)
+        expiring = self._spend(amount)
+        if expiring:
+            spent = split(expiring, [-entry.amount for entry in entries])
+            entries = [
+                entry._replace(lots=lots) for entry, lots in zip(entries, spent, strict=True)
+            ]
+        return self._book(entries)
+
+    def _spend(self, amount: int) -> list[Lot]:
+        """From the grants in their order; what of it was to expire, which is the first of it."""
+        lots: list[Lot] = []
         while amount:
             grants = repo.spendable_grants(self.session, self.wallet_id)
             if not grants:
                 break  # the rest is overdraft
             after, amount = take(grants, amount)
+            lots += [
+                Lot(grant.remaining - after[grant.id], grant.expires_at)
+                for grant in grants
+                if grant.expires_at is not None and grant.id in after
+            ]
             repo.set_remaining(self.session, after)
-        return ids
+        return lots
 
-    def withdraw(self, entry: Entry, grant: Grant) -> int:
-        """Book what is taken back out of one grant; the entry's id. Raises InsufficientCredits."""
+    def withdraw(self, entry: Entry, grants: Sequence[Grant]) -> int:
+        """Book what is taken back out of these; the entry's id. Raises InsufficientCredits."""
         self.require(-entry.amount)
         [entry_id] = self._book([entry])
-        repo.set_remaining(self.session, {grant.id: grant.remaining + entry.amount})
+        after, _ = take(grants, -entry.amount)
+        repo.set_remaining(self.session, after)
         return entry_id
 
     def _expire(self, expired: int) -> None:
@@ -132,6 +157,7 @@ class Ledger:
                     "reason": entry.reason, "idempotency_key": entry.key,
                     "fingerprint": entry.fingerprint, "usage_id": entry.usage_id,
                     "reverses_id": entry.reverses_id, "meta": entry.meta, "created_at": self.now,
+                    "lots": _written(entry.lots),
                 }
             )  # fmt: skip
         if not repo.set_balance(self.session, self.wallet_id, before, balance, self.now):
@@ -159,3 +185,13 @@ class Ledger:
         ]  # fmt: skip
         store(self.session, events)
         remember(self.session, events)
+
+
+def spent_lots(text: str | None) -> list[Lot]:
+    """``CreditTransaction.lots``."""
+    return [Lot(amount, parse_time(until)) for amount, until in json.loads(text or "[]")]
+
+
+def _written(lots: Sequence[Lot]) -> str | None:
+    told = [(lot.amount, iso(lot.expires_at)) for lot in lots if lot.expires_at is not None]
+    return json.dumps(told) if told else None

@@ -6,9 +6,10 @@ process that dies leaves a lease that expires: the event is then sent again.
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -18,20 +19,25 @@ from typing import Any
 
 from aimeter_cli.db.clock import steady
 from aimeter_cli.db.engine import Database
+from aimeter_cli.domain.events import EventName
 from aimeter_cli.domain.sync import backoff
 from aimeter_cli.errors import Interrupted, InvalidInput
 from aimeter_cli.repositories import deliveries as repo
 from aimeter_cli.repositories.deliveries import Due
-from aimeter_cli.services.events.sending import NotDelivered, Sender, make_sender
+from aimeter_cli.services.events.posting import NotDelivered
+from aimeter_cli.services.events.sending import Sender, make_sender
 from aimeter_cli.services.jobs import last_run, running
+from aimeter_cli.settings.alerts import AlertSink
 from aimeter_cli.settings.sinks import EventSink
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.signals import StopFlag
 
+Sink = EventSink | AlertSink
 COMMAND = "events deliver"
 FIRST_RUN = timedelta(days=1)
 """The first run ever delivers nothing older: a year of events is no news."""
 
+_FOR_ONE = (EventName.ALERT_RAISED, EventName.ALERT_RESOLVED)
 _NEW_AT_ONCE = 500
 _CLAIMED_AT_ONCE = 10
 _UNREACHABLE_LIMIT = 5
@@ -99,12 +105,12 @@ def deliver(
     now: datetime,
     limit: int,
     stop: StopFlag,
-    only: str | None = None,
+    only: Sequence[str] | None = None,
     dry_run: bool = False,
 ) -> DeliveryReport:
     """Hand out the new events; deliver what is due, at most ``limit`` to each sink.
 
-    ``only``: to that sink alone.
+    ``only``: to these sinks alone.
 
     Raises InvalidInput for an unknown sink, ConfigurationError for one without its secret.
     """
@@ -132,12 +138,15 @@ def deliver(
     return report
 
 
-def _sinks(settings: Settings, only: str | None) -> list[EventSink]:
-    found = [sink for sink in settings.event_sinks if only in (None, sink.name)]
-    if only is not None and not found:
-        known = ", ".join(sink.name for sink in settings.event_sinks) or "none is configured"
-        raise InvalidInput(f"--sink: there is no sink {only!r}: {known}")
-    return found
+def _sinks(settings: Settings, only: Sequence[str] | None) -> list[Sink]:
+    known = {sink.name: sink for sink in settings.destinations}
+    if only is None:
+        return list(known.values())
+    unknown = next((name for name in only if name not in known), None)
+    if unknown is not None:
+        names = ", ".join(known) or "none is configured"
+        raise InvalidInput(f"--sink: there is no sink {unknown!r}: {names}")
+    return [known[name] for name in only]
 
 
 def _since(database: Database, now: datetime) -> datetime | None:
@@ -146,13 +155,25 @@ def _since(database: Database, now: datetime) -> datetime | None:
     return now - FIRST_RUN if first else None
 
 
-def _wanted(settings: Settings) -> dict[str, list[str]]:
-    """The names of the sinks that want an event, by its name."""
+def _wanted(settings: Settings) -> Callable[[str, str], list[str]]:
+    """The names of the sinks that want an event, by its name and payload.
+
+    What was raised for one of ``[[alerts]]`` is no news for the others.
+    """
     wanted: dict[str, list[str]] = {}
-    for sink in settings.event_sinks:
+    for sink in settings.destinations:
         for name in sink.events:
             wanted.setdefault(name.value, []).append(sink.name)
-    return wanted
+    of_alerts = {sink.name for sink in settings.alerts}
+
+    def by(name: str, payload: str) -> list[str]:
+        sinks = wanted.get(name, [])
+        if name not in _FOR_ONE:
+            return sinks
+        others = of_alerts - {json.loads(payload)["alert"]}
+        return [sink for sink in sinks if sink not in others]
+
+    return by
 
 
 def _fan_out(
@@ -172,7 +193,7 @@ def _fan_out(
 def _rehearse(
     database: Database,
     settings: Settings,
-    sinks: list[EventSink],
+    sinks: list[Sink],
     since: datetime | None,
     limit: int,
 ) -> DeliveryReport:
@@ -214,7 +235,7 @@ class _Run:
         self._report = report
         self._lock = Lock()
 
-    def work(self, sink: EventSink, sender: Sender) -> None:
+    def work(self, sink: Sink, sender: Sender) -> None:
         """Deliver what is due to a sink, oldest first, until there is nothing, or it is silent."""
         silent, left = 0, self._limit
         lease = timedelta(seconds=_CLAIMED_AT_ONCE * sink.timeout_seconds + _MARGIN_SECONDS)

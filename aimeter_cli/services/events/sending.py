@@ -8,27 +8,21 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aimeter_cli.domain.periods import iso
 from aimeter_cli.errors import ConfigurationError
 from aimeter_cli.repositories.deliveries import Due
+from aimeter_cli.services.events.posting import NotDelivered, Poster
 from aimeter_cli.services.events.signatures import HEADER, signature
+from aimeter_cli.services.events.slack import SlackSender, words_of
+from aimeter_cli.settings.alerts import AlertSink
 from aimeter_cli.settings.load import secret_of
 from aimeter_cli.settings.secrets import redacted
 from aimeter_cli.settings.sinks import EventSink
 
-_CONNECT_SECONDS = 5
 _ERROR_LIMIT = 200
-
-
-class NotDelivered(Exception):
-    """Why not. ``unreachable``: the sink did not answer at all, so others would not arrive, too."""
-
-    def __init__(self, reason: str, *, unreachable: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.unreachable = unreachable
 
 
 class Sender(Protocol):
@@ -38,17 +32,32 @@ class Sender(Protocol):
     def close(self) -> None: ...
 
 
-def make_sender(sink: EventSink) -> Sender:
+def make_sender(sink: EventSink | AlertSink) -> Sender:
     """Raises ConfigurationError if its secret is not set."""
-    return CommandSender(sink) if sink.command else HttpSender(sink)
+    is_alert = isinstance(sink, AlertSink)
+    if sink.command:
+        return CommandSender(sink, alert_document if is_alert else document)
+    return SlackSender(sink) if isinstance(sink, AlertSink) else HttpSender(sink)
 
 
 def document(due: Due) -> bytes:
     """What every sink gets, the same at every attempt. ``id`` tells a repeat."""
-    told = {
+    return _encoded(_told(due))
+
+
+def alert_document(due: Due) -> bytes:
+    """The same, with a ``text`` for people."""
+    return _encoded(_told(due) | {"text": words_of(due)})
+
+
+def _told(due: Due) -> dict[str, Any]:
+    return {
         "id": due.event_id, "name": due.name, "created_at": iso(due.created_at),
         "billable": due.billable, "data": json.loads(due.payload),
     }  # fmt: skip
+
+
+def _encoded(told: dict[str, Any]) -> bytes:
     return json.dumps(told, ensure_ascii=False).encode()
 
 
@@ -58,14 +67,15 @@ class CommandSender:
     Without a shell, in a process group of its own, which is killed when its time is up.
     """
 
-    def __init__(self, sink: EventSink) -> None:
+    def __init__(self, sink: EventSink | AlertSink, document: Callable[[Due], bytes]) -> None:
+        self._document = document
         self._command = sink.command
         self._seconds = sink.timeout_seconds
 
     def send(self, due: Due) -> None:
         # Files, not pipes: nothing breaks or waits, whatever the command reads or leaves running.
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-            given.write(document(due))
+            given.write(self._document(due))
             given.seek(0)
             code = self._run(given, said)
             if code:
@@ -95,7 +105,7 @@ class CommandSender:
 
 
 class HttpSender:
-    """Posts the event with its signature: delivered if the answer is 2xx. No redirects."""
+    """Posts the event with its signature: delivered if the answer is 2xx."""
 
     def __init__(self, sink: EventSink) -> None:
         secret = secret_of(sink.secret_env)
@@ -104,16 +114,10 @@ class HttpSender:
                 f"event sink {sink.name}: {sink.secret_env} is not set",
                 hint="Put the secret into the environment or .env.",
             )
-        import requests
-
         self._secret = secret
-        self._url = sink.url
-        self._timeout = (min(_CONNECT_SECONDS, sink.timeout_seconds), sink.timeout_seconds)
-        self._session = requests.Session()
+        self._poster = Poster(sink.url, sink.timeout_seconds)
 
     def send(self, due: Due) -> None:
-        import requests
-
         body = document(due)
         headers = {
             "Content-Type": "application/json",
@@ -121,22 +125,10 @@ class HttpSender:
             "Aimeter-Event-Id": str(due.event_id),
             HEADER: signature(body, self._secret, int(time.time())),
         }
-        try:
-            with self._session.post(
-                self._url, data=body, headers=headers, timeout=self._timeout,
-                allow_redirects=False, stream=True,
-            ) as answer:  # fmt: skip
-                status = answer.status_code
-        except requests.Timeout:
-            reason = f"no answer in {self._timeout[1]} s"
-            raise NotDelivered(reason, unreachable=True) from None
-        except requests.RequestException as error:  # its text holds the address
-            raise NotDelivered(type(error).__name__, unreachable=True) from None
-        if not 200 <= status < 300:
-            raise NotDelivered(f"answered {status}")
+        self._poster.post(body, headers)
 
     def close(self) -> None:
-        self._session.close()
+        self._poster.close()
 
 
 def _failure(code: int, said: str) -> str:

@@ -16,6 +16,7 @@ from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import Conflict, NotFound
 from aimeter_cli.repositories import deliveries as repo
 from aimeter_cli.repositories.billables import find_billable
+from aimeter_cli.services.names import no_billable
 from aimeter_cli.settings.table import Settings
 
 events, deliveries = repo.events, repo.deliveries
@@ -85,7 +86,7 @@ def list_events(
         if billable is not None:
             found = find_billable(session, billable)
             if found is None:
-                raise NotFound(f"there is no billable {billable}", hint="aimeter billables list")
+                raise no_billable(session, billable)
             query = query.where(events.c.billable_id == found.id)
         return _found(session, query)
 
@@ -111,7 +112,7 @@ def prune_events(
 
     What is on its way or given up stays; what is new, too, where there are sinks.
     """
-    pruned, last, new_too = 0, 0, not settings.event_sinks
+    pruned, last, new_too = 0, 0, not settings.destinations
     while True:
         with database.write(dry_run=dry_run) as session:
             count, reached = repo.prune(

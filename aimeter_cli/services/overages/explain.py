@@ -22,6 +22,7 @@ from aimeter_cli.errors import NotFound
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.usages import Usage, UsageCounter
 from aimeter_cli.repositories import explain as repo
+from aimeter_cli.repositories.lost_invoices import lost_items
 from aimeter_cli.repositories.overages import overage_views
 from aimeter_cli.services.overages.explanation import (
     ChargeLine,
@@ -34,7 +35,7 @@ from aimeter_cli.services.overages.explanation import (
     Rounding,
     UsageLine,
 )
-from aimeter_cli.services.overages.in_words import in_words, next_step
+from aimeter_cli.services.overages.in_words import COLLECT, in_words, is_lost, next_step
 
 ATTEMPTS = 50
 
@@ -66,7 +67,15 @@ def explain(database: Database, overage_id: int, *, usages: int = 50) -> Explana
         if overage.item_id is not None:
             explained = _with_item(session, explained, overage)
         told = in_words(overage, billable.ref, plan.slug, counter, explained.item)
-        return replace(explained, in_words=told)
+        lost = lost_items(session, item_id=overage.item_id) if overage.item_id is not None else ()
+        if not lost or overage.status != "synced":
+            return replace(explained, in_words=told)
+        return replace(
+            explained,
+            in_words=f"{told} {is_lost(lost[0])}",
+            next_step=COLLECT,
+            invoice_status=lost[0].invoice_status,
+        )
 
 
 def _pinned(counter: UsageCounter, plan: str) -> PinnedTerms:

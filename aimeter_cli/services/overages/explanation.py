@@ -125,7 +125,8 @@ class Rounding:
 class Explanation:
     """Everything about one overage. ``usages`` are the newest, ``older_usages`` the rest of them,
     ``pruned_days`` what is left of those that were pruned;
-    ``attempts`` the first that put it on its item, of ``attempts_in_all``."""
+    ``attempts`` the first that put it on its item, of ``attempts_in_all``.
+    ``invoice_status``: ``void`` or ``uncollectible`` where nobody pays its invoice."""
 
     in_words: str
     next_step: str | None
@@ -142,6 +143,7 @@ class Explanation:
     final_invoice: FinalInvoice | None = None
     attempts: Sequence[SyncAttempt] = ()
     attempts_in_all: int = 0
+    invoice_status: str | None = None
 
     @property
     def id(self) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from aimeter_cli.domain.money import Money
+from aimeter_cli.domain.rates import how_to_get_rate
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.items import InvoiceItem
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.usages import UsageCounter
+from aimeter_cli.repositories.lost_invoices import LostItem
 
 _STANDS = {
     "open": "It is open: usage is added to it until a sync freezes it.",
@@ -24,12 +26,13 @@ _NEXT = {
     "unknown": "aimeter sync-stripe-overages --retry-now",
     "held": "aimeter overages release {id} charges it, aimeter overages waive {id} gives it up",
     "failed": "mend the cause, then aimeter overages retry {id}",
-    "needs_rate": "aimeter rates set {currency} {billed_in} RATE",
+    "needs_rate": how_to_get_rate("{currency}", "{billed_in}"),
 }
 _ADJUSTED = (
-    "Usages of its period were counted under a limit override, repriced or pruned: each keeps what "
-    "it was charged, and the terms alone do not make up their sum."
+    "Usages of its period were imported, counted under a limit override, repriced or pruned: each "
+    "keeps what it was charged, and the terms alone do not make up their sum."
 )
+COLLECT = "what the customer still owes is for a new invoice at Stripe"
 _NO_CUSTOMER = "aimeter subscriptions set-stripe-ids {ref} --customer cus_…"
 
 
@@ -46,6 +49,14 @@ def in_words(
     if counter.is_adjusted:
         what += f" {_ADJUSTED}"
     return f"{what} {_where(overage, item)}"
+
+
+def is_lost(item: LostItem) -> str:
+    """That nobody pays the invoice on which it is."""
+    became = "voided" if item.invoice_status == "void" else "marked uncollectible"
+    return (
+        f"That invoice was {became} on {item.since:%Y-%m-%d}: nothing charges it again by itself."
+    )
 
 
 def next_step(overage: Overage, billable: Billable) -> str | None:

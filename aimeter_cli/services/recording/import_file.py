@@ -45,7 +45,8 @@ class BadLine:
 
 @dataclass(slots=True)
 class ImportReport:
-    """``charged``: nanos by plan currency are not kept here; see the overages."""
+    """``charged``: nanos by plan currency are not kept here; see the overages. ``interrupted``: by
+    Ctrl-C; the batch under way was not recorded."""
 
     file: str
     lines: int = 0
@@ -56,6 +57,7 @@ class ImportReport:
     needs_rate: int = 0
     charged: int = 0
     stopped: bool = False
+    interrupted: bool = False
     dry_run: bool = False
     errors: list[BadLine] = field(default_factory=list)
     billables: set[str] = field(default_factory=set)
@@ -88,11 +90,27 @@ def import_usages(
 ) -> ImportReport:
     """Read the whole source in batches of one transaction each. ``advance`` is told the lines read.
 
-    With ``stop``, reading ends at the first bad line; the good ones before it are kept. Raises
-    InvalidInput for a source that is no JSONL or CSV at all.
+    With ``stop``, reading ends at the first bad line; the good ones before it are kept. Ctrl-C ends
+    it as well: the report then says how far it came. Raises InvalidInput for a source that is no
+    JSONL or CSV at all.
     """
     report = ImportReport(name, dry_run=dry_run)
     parsed = _jsonl(source) if form == "jsonl" else _csv(source, name)
+    try:
+        _import(recorder, parsed, report, now, on_error, advance)
+    except KeyboardInterrupt:
+        report.interrupted = True
+    return report
+
+
+def _import(
+    recorder: Recorder,
+    parsed: Iterator[tuple[int, Mapping[str, object] | str]],
+    report: ImportReport,
+    now: datetime,
+    on_error: str,
+    advance: Callable[[int], None],
+) -> None:
     with Occurrences() as occurrences:
         batch: list[tuple[int, UsageLine]] = []
         for number, fields in parsed:
@@ -114,13 +132,12 @@ def import_usages(
             batch.append((number, line))
             if len(batch) >= BATCH:
                 if not _flush(recorder, batch, report, now, on_error):
-                    return report
+                    return
                 advance(len(batch))
                 batch = []
         if batch:
             _flush(recorder, batch, report, now, on_error)
             advance(len(batch))
-    return report
 
 
 def _flush(
@@ -220,6 +237,14 @@ def open_source(path: str, stdin: Callable[[], BinaryIO]) -> Iterator[TextIO]:
             yield file
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror}") from None
+
+
+def lines_in(path: str) -> int | None:
+    """How many lines a file has, roughly; None for standard input, which cannot be read twice."""
+    if path == "-":
+        return None
+    with Path(path).open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def format_of(path: str, given: str | None) -> Literal["jsonl", "csv"]:

@@ -43,12 +43,13 @@ def reprice_usages(
     limit: int | None = None,
     dry_run: bool = False,
     stop: StopFlag | None = None,
-    advance: Callable[[int], object] = lambda _: None,
+    advance: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Repricing:
     """Price what can be priced, the oldest first, at most ``limit`` usages, in small transactions.
 
     Those that cannot be priced do not count towards ``limit``. A dry run is one transaction, which
-    is rolled back. Raises NotFound for an unknown billable.
+    is rolled back. ``advance`` is told how many more were looked at, of how many. Raises NotFound
+    for an unknown billable.
     """
     with database.read() as session:
         billable = wanted.billable
@@ -68,7 +69,7 @@ def reprice_usages(
                 done += adjustments.reprice(chunk, left)
             else:
                 done += _in_transaction(database, settings, prices, chunk, left, now)
-            advance(len(chunk))
+            advance(len(chunk), len(ids))
     return Repricing(dry_run, len(done), sum(each.is_priced for each in done), grouped(done))
 
 

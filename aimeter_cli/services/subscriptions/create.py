@@ -53,29 +53,32 @@ def create_subscription(
     """
     try:
         with database.write(dry_run=dry_run) as session:
-            plan = plan_named(session, new.plan)
-            if not plan.is_active:
-                raise Conflict(
-                    f"the plan {plan.slug} is archived: it takes no new subscriptions",
-                    hint=f"aimeter plans archive {plan.slug} --undo",
-                )
-            billable = get_or_create_billable(session, new.billable, now)
-            find_billable(session, new.billable, lock=True)
-            _make_room(session, billable, now)
-            subscription = _subscription(session, new, billable, plan, now)
-            if new.stripe_customer is not None:
-                option = "--stripe-customer"
-                set_customer(
-                    session, billable, new.stripe_customer, option=option, force=False, now=now
-                )
-            session.add(subscription)
-            session.flush()
-            return SubscriptionView(subscription, billable, plan, now)
+            return made_in(session, new, now)
     except IntegrityError:
         raise Conflict(
             f"another process has just changed the subscription of {new.billable}",
             hint=f"aimeter subscriptions show {new.billable}",
         ) from None
+
+
+def made_in(session: Session, new: NewSubscription, now: datetime) -> SubscriptionView:
+    """The same in a transaction of the caller's; IntegrityError: another process was quicker."""
+    plan = plan_named(session, new.plan)
+    if not plan.is_active:
+        raise Conflict(
+            f"the plan {plan.slug} is archived: it takes no new subscriptions",
+            hint=f"aimeter plans archive {plan.slug} --undo",
+        )
+    billable = get_or_create_billable(session, new.billable, now)
+    find_billable(session, new.billable, lock=True)
+    _make_room(session, billable, now)
+    subscription = _subscription(session, new, billable, plan, now)
+    if new.stripe_customer is not None:
+        option = "--stripe-customer"
+        set_customer(session, billable, new.stripe_customer, option=option, force=False, now=now)
+    session.add(subscription)
+    session.flush()
+    return SubscriptionView(subscription, billable, plan, now)
 
 
 def _make_room(session: Session, billable: Billable, now: datetime) -> None:

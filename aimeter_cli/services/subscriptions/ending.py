@@ -61,8 +61,10 @@ def expire_subscriptions(
     Each emits SubscriptionExpired once; plans that have changed meanwhile are told, too. Safe to
     run from many processes at once, to kill and to repeat: ``_BATCH`` of them share a transaction.
     """
-    with database.write(dry_run=dry_run) as session:
-        tell_plan_changes(session, now)
+    told: int | None = 0
+    while told is not None:
+        with database.write(dry_run=dry_run) as session:
+            told = tell_plan_changes(session, now, after=told, limit=_BATCH)
     closed: list[SubscriptionView] = []
     last = 0
     while True:

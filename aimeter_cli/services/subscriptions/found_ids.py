@@ -58,10 +58,9 @@ def settle(
     """Set what is missing, in one transaction, unless somebody has set an id meanwhile."""
     try:
         with database.write(dry_run=dry_run) as session:
-            return _settle(session, known, seen, now)
+            return settle_in(session, known, seen, now)
     except Conflict as conflict:
-        reason = f"{conflict.message}. {known.command} says otherwise"
-        return unsettled(known, Unclear("ambiguous", reason))
+        return refused(known, conflict)
     except (IntegrityError, _ChangedMeanwhile):
         reason = "an id has been set by somebody else meanwhile; the next run looks again"
         return unsettled(known, Unclear("failed", reason))
@@ -73,7 +72,14 @@ def unsettled(known: Known, seen: Unclear) -> FoundIds:
     )
 
 
-def _settle(session: Session, known: Known, seen: Seen, now: datetime) -> FoundIds:
+def refused(known: Known, conflict: Conflict) -> FoundIds:
+    """What was found is somebody else's."""
+    reason = f"{conflict.message}. {known.command} says otherwise"
+    return unsettled(known, Unclear("ambiguous", reason))
+
+
+def settle_in(session: Session, known: Known, seen: Seen, now: datetime) -> FoundIds:
+    """Raises Conflict for an id that is another's; the caller then rolls back."""
     billable = billable_named(session, BillableRef.parse(known.billable), lock=True)
     row = session.get_one(Subscription, known.subscription_id)
     lock_subscription(session, row)

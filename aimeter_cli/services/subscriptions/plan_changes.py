@@ -30,10 +30,12 @@ def tell_plan_change(session: Session, subscription_id: int, now: datetime) -> b
     return True
 
 
-def tell_plan_changes(session: Session, now: datetime) -> int:
-    """The same for every subscription; how many there were."""
-    due = repository.changed_plans(session, now)
-    return sum(tell_plan_change(session, subscription_id, now) for subscription_id in due)
+def tell_plan_changes(session: Session, now: datetime, *, after: int, limit: int) -> int | None:
+    """The same for the next ``limit`` subscriptions; the last one's id, None if none is left."""
+    due = repository.changed_plans(session, now, after=after, limit=limit)
+    for subscription_id in due:
+        tell_plan_change(session, subscription_id, now)
+    return due[-1] if len(due) == limit else None
 
 
 def emit_plan_change(

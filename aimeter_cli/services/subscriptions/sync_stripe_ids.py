@@ -47,17 +47,22 @@ def wanted_ids(
                     session, now=now, live=True, missing_stripe_ids=not include_complete
                 )
             )
-        prices = prices_by_plan(session, {plan.id for _, _, plan in found})
-        unknown = [b.email for _, b, _ in found if b.email and b.stripe_customer_id is None]
-        shared = shared_emails(session, unknown)
-        return [
-            Known(
-                billable.ref, billable.email, billable.stripe_customer_id, subscription.id,
-                subscription.stripe_subscription_id, tuple(prices.get(plan.id, ())),
-                (billable.email or "").lower() in shared,
-            )
-            for subscription, billable, plan in found
-        ]  # fmt: skip
+        return known_ids(session, found)
+
+
+def known_ids(session: Session, found: Sequence[repository.Found]) -> list[Known]:
+    """What Stripe is asked with for each of these."""
+    prices = prices_by_plan(session, {plan.id for _, _, plan in found})
+    unknown = [b.email for _, b, _ in found if b.email and b.stripe_customer_id is None]
+    shared = shared_emails(session, unknown)
+    return [
+        Known(
+            billable.ref, billable.email, billable.stripe_customer_id, subscription.id,
+            subscription.stripe_subscription_id, tuple(prices.get(plan.id, ())),
+            (billable.email or "").lower() in shared,
+        )
+        for subscription, billable, plan in found
+    ]  # fmt: skip
 
 
 def sync_stripe_ids(

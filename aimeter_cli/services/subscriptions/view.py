@@ -18,7 +18,9 @@ from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.repositories import subscriptions as repository
+from aimeter_cli.repositories.billables import find_billable
 from aimeter_cli.repositories.plans import find_plan, plan_slugs, slugs_by_id
+from aimeter_cli.services.names import no_billable
 from aimeter_cli.services.suggestions import did_you_mean
 
 
@@ -43,7 +45,7 @@ class SubscriptionView:
     def days_left(self) -> int | None:
         """Whole days until its grace ends; None: it is in none."""
         end = self.subscription.grace_period_ends_at
-        return max(0, (end - self.now).days) if end is not None else None
+        return (end - self.now).days if end is not None and self.status == "grace" else None
 
     @property
     def plan_changes_at(self) -> datetime | None:
@@ -142,8 +144,11 @@ def found_by(session: Session, reference: str, now: datetime) -> repository.Foun
         found = repository.find_by_id(session, int(reference), now)
         hint = "aimeter subscriptions list"
     elif ":" in reference:
-        found = repository.newest_of(session, BillableRef.parse(reference), now)
-        hint = f"aimeter subscriptions create --billable {reference} --plan SLUG"
+        ref = BillableRef.parse(reference)
+        found = repository.newest_of(session, ref, now)
+        if found is None and find_billable(session, ref) is None:
+            raise no_billable(session, ref)
+        hint = f"aimeter subscriptions create --billable {ref} --plan SLUG"
     else:
         raise InvalidInput(f"{reference!r} is neither a billable such as user:42 nor a number")
     if found is None:

@@ -1,8 +1,9 @@
 """Whose account the rows belong to: a key of another mode or account is refused.
 
-The first run that has something to send asks the driver, and writes the answer down. Later runs ask
-again only where the key has changed, which a keyed hash of it tells; at another address than
-Stripe's own, where another sandbox may answer with every start, always.
+The first run that has something to send, or reads ids and states into rows, asks the driver, and
+writes the answer down. Later runs ask again only where the key has changed, which a keyed hash of
+it tells; at another address than Stripe's own, where another sandbox may answer with every start,
+always.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import AimeterError, ConfigurationError, RowsFailed
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.repositories.installation import installation
-from aimeter_cli.services.sync.claimed import Context
+from aimeter_cli.settings.table import Settings
 
 _HINT = (
     "Use the key of that account, or another database; in a copy of a database, for staging, "
@@ -33,18 +34,18 @@ def check_mode(here: Installation, driver: BillingDriver) -> None:
         )
 
 
-def check_account(context: Context, driver: BillingDriver) -> None:
+def check_account(database: Database, settings: Settings, driver: BillingDriver) -> None:
     """Raises ConfigurationError for a key of another account, before anything has been claimed.
 
     Where nobody answers, a first key is used without it: no row belongs to anybody yet. For another
     key than before RowsFailed is raised: the next run asks again.
     """
-    with context.database.read() as session:
+    with database.read() as session:
         here = installation(session)
     check_mode(here, driver)
-    key_hash = _hash_of(context, driver)
+    key_hash = _hash_of(here, settings, driver)
     is_known = here.stripe_key_hash == key_hash
-    if is_known and not context.settings.stripe_api_base:
+    if is_known and not settings.stripe_api_base:
         return
     try:
         found = driver.account()
@@ -57,27 +58,57 @@ def check_account(context: Context, driver: BillingDriver) -> None:
     if is_known and found.account_id is None:
         return  # it has lost a permission, which the requests will tell
     refuse_another(here, found)
-    if is_known:
-        return
-    with context.database.write() as session:
+    if not is_known:
+        _remember(database, driver, found, key_hash)
+
+
+def check_reading(
+    database: Database, settings: Settings, driver: BillingDriver, *, dry_run: bool = False
+) -> None:
+    """Before ids or states are read from Stripe into rows, which are of that account from then on.
+
+    Raises ConfigurationError for a key of another mode or account, RowsFailed where nobody tells
+    whose it is.
+    """
+    with database.read() as session:
         here = installation(session)
+    check_mode(here, driver)
+    is_known = here.stripe_key_hash == _hash_of(here, settings, driver)
+    if is_known and not settings.stripe_api_base:
+        return
+    try:
+        found = driver.account()
+    except ConfigurationError:
+        raise
+    except AimeterError as error:
+        raise RowsFailed(error.message, hint=error.hint) from None
+    settle_reading(database, driver, found, dry_run=dry_run)
+
+
+def settle_reading(
+    database: Database, driver: BillingDriver, found: Account, *, dry_run: bool = False
+) -> None:
+    """The same, once somebody has told whose key it is."""
+    with database.read() as session:
+        here = installation(session)
+    refuse_another(here, found)
+    told = (found.account_id or here.stripe_account, driver.livemode)
+    if not dry_run and told != (here.stripe_account, here.stripe_livemode):
+        _remember(database, driver, found, here.stripe_key_hash)
+
+
+def _remember(
+    database: Database, driver: BillingDriver, found: Account, key_hash: str | None
+) -> None:
+    """``key_hash``: of the key that sends, None before anything was sent."""
+    with database.write() as session:
+        here = installation(session)
+        check_mode(here, driver)
         refuse_another(here, found)  # somebody else may have been first
         here.stripe_account = here.stripe_account or found.account_id
         here.stripe_livemode = driver.livemode
         here.stripe_key_hash = key_hash
         session.add(here)
-
-
-def ensure_same_account(database: Database, driver: BillingDriver) -> None:
-    """Before ids or states are read from Stripe into rows. Asks nobody while no account is known.
-
-    Raises ConfigurationError for a key of another mode or account.
-    """
-    with database.read() as session:
-        here = installation(session)
-    check_mode(here, driver)
-    if here.stripe_account is not None:
-        refuse_another(here, driver.account())
 
 
 def refuse_another(here: Installation, found: Account) -> None:
@@ -97,11 +128,10 @@ def refuse_another(here: Installation, found: Account) -> None:
     )
 
 
-def _hash_of(context: Context, driver: BillingDriver) -> str:
+def _hash_of(here: Installation, settings: Settings, driver: BillingDriver) -> str:
     """Nothing can be learnt of the key from it; another address has another account."""
-    settings = context.settings
     told = "\n".join((driver.name, settings.stripe_api_base, settings.stripe_api_key))
-    return hmac.new(context.install_id.encode(), told.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(here.install_id.encode(), told.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _mode(livemode: bool) -> str:

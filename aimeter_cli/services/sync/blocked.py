@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from aimeter_cli.domain.rates import how_to_get_rate
 from aimeter_cli.repositories.blocked import BlockedGroup, BlockedRow, blocked_groups
 from aimeter_cli.services.sync.settle import CHANGED, DELETED
 
@@ -29,7 +30,7 @@ HINTS: dict[str, Callable[[BlockedRow], str]] = {
     "no_customer": lambda row: (
         f"aimeter subscriptions set-stripe-ids {row.billable} --customer cus_…"
     ),
-    "needs_rate": lambda row: f"aimeter rates set {row.currency} {row.billed_in} RATE",
+    "needs_rate": lambda row: how_to_get_rate(row.currency, row.billed_in or "CURRENCY"),
     "held": lambda row: (
         f"aimeter overages release {row.overage_id} charges it, "
         f"aimeter overages waive {row.overage_id} gives it up"
@@ -79,4 +80,8 @@ def blocked(session: Session, billable_id: int | None = None) -> list[Blocked]:
 
 def _hint(group: BlockedGroup) -> str:
     by_person = _BY_PERSONS.get(group.detail) if group.kind in ("held", "item_held") else None
-    return (by_person or HINTS[group.kind])(group.rows[0])
+    row = group.rows[0]
+    hint = (by_person or HINTS[group.kind])(row)
+    if row.customer is None and group.kind != "no_customer":
+        return f"{HINTS['no_customer'](row)}; then {hint}"
+    return hint

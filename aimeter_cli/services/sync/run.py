@@ -162,7 +162,8 @@ class _Run:
         if self._options.dry_run or not (self._jobs or self._closing() or self._finals()):
             return True
         try:
-            check_account(self._context, self._driver)
+            context = self._context
+            check_account(context.database, context.settings, self._driver)
         except AimeterError as error:  # the wrong key, or nobody answers: nothing was begun
             self._report.error = error
             return False

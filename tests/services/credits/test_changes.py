@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.credits import InsufficientCredits
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import Conflict, InvalidInput, NotFound
 from aimeter_cli.repositories.billables import get_or_create_billable
+from aimeter_cli.settings.table import Settings
 from tests.support.credits import ADA, Bank
 
 EVE = BillableRef("user", "7")
@@ -141,6 +143,67 @@ def test_who_has_no_wallet_has_nothing_to_deduct(bank: Bank) -> None:
         get_or_create_billable(session, ADA, bank.now)
     with pytest.raises(NotFound, match="has no credits"):
         bank.deduct("1")
+
+
+def _left(bank: Bank) -> list[tuple[Decimal, datetime | None]]:
+    """What is left of each grant, and until when."""
+    left = ((grant.remaining, grant.expires_at) for grant in bank.wallet().grants)
+    return sorted(left, key=lambda each: (each[0], str(each[1])))
+
+
+def test_a_refund_gives_back_credits_that_expire_as_those_that_were_taken(any_bank: Bank) -> None:
+    soon, late = any_bank.now + timedelta(days=10), any_bank.now + timedelta(days=20)
+    any_bank.add("3", expires_at=soon)
+    any_bank.add("4", expires_at=late)
+    any_bank.add("5")
+    taken = any_bank.deduct("8").entry.id
+    assert _left(any_bank) == [(Decimal(4), None)]
+    any_bank.refund(taken, "2")  # what lasts longest comes back first
+    assert _left(any_bank) == [(Decimal(1), late), (Decimal(1), None), (Decimal(4), None)]
+    rest = any_bank.refund(taken).entry
+    assert rest.amount == 6
+    assert sorted(left for left in _left(any_bank) if left[1] == soon) == [(Decimal(3), soon)]
+    assert any_bank.balance == 12
+    any_bank.assert_sound()
+    any_bank.refund(rest.id)  # and a refund is taken back from all of its grants
+    assert any_bank.balance == 6
+    any_bank.assert_sound()
+
+
+def test_a_usage_that_expiring_credits_paid_gives_them_back_as_they_were(bank: Bank) -> None:
+    until = bank.now + timedelta(days=10)
+    bank.add("3", expires_at=until)
+    bank.use("1")
+    bank.refund(bank.entries()[-1].id)
+    assert {expires for _, expires in _left(bank)} == {until}
+    bank.now = until
+    assert bank.balance == 0
+    bank.assert_sound()
+
+
+def test_a_debt_is_paid_out_of_what_expires_soonest_of_a_refund(database: Database) -> None:
+    bank = Bank(database, replace(Settings(), credit_overdraft=True))
+    until = bank.now + timedelta(days=10)
+    bank.add("3", expires_at=until)
+    bank.add("3")
+    taken = bank.deduct("6").entry.id
+    bank.deduct("2")
+    bank.refund(taken)
+    assert _left(bank) == [(Decimal(1), until), (Decimal(3), None)]
+    bank.assert_sound()
+
+
+def test_expired_credits_come_back_only_with_a_time_until_when(bank: Bank) -> None:
+    until = bank.now + timedelta(days=10)
+    bank.add("3", expires_at=until)
+    taken = bank.deduct("2").entry.id
+    bank.now = until
+    with pytest.raises(Conflict, match=r"2\.00 USD of transaction 2 were of credits that expired"):
+        bank.refund(taken)
+    later = until + timedelta(days=5)
+    bank.refund(taken, expires_at=later)
+    assert _left(bank) == [(Decimal(2), later)]
+    bank.assert_sound()
 
 
 def test_a_refund_gives_back_no_more_than_was_taken(any_bank: Bank) -> None:

@@ -21,7 +21,8 @@ from aimeter_cli.errors import ConfigurationError, InvalidInput
 from aimeter_cli.events import verify_signature
 from aimeter_cli.services.jobs import last_run
 from aimeter_cli.signals import StopFlag
-from tests.services.events.conftest import Filer, Outbox, Receiver, filed
+from tests.services.events.conftest import Filer, Outbox, filed
+from tests.support.receiver import Receiver
 
 NOWHERE = {"name": "gone", "command": ["/no/such/program"]}
 
@@ -271,10 +272,10 @@ def test_a_dry_run_shows_what_is_due_and_changes_nothing(
 def test_one_sink_alone_can_be_served(outbox: Outbox, filer: Filer) -> None:
     outbox.emit()
     outbox.sinks(filer("a"), filer("b"))
-    assert [each.sink for each in outbox.deliver(only="b").deliveries] == ["b"]
+    assert [each.sink for each in outbox.deliver(only=["b"]).deliveries] == ["b"]
     assert outbox.deliver().delivered == 1
     with pytest.raises(InvalidInput, match="there is no sink 'c': a, b"):
-        outbox.deliver(only="c")
+        outbox.deliver(only=["c"])
 
 
 def test_a_run_is_a_job_with_its_counts(outbox: Outbox) -> None:

@@ -177,3 +177,18 @@ def test_the_format_follows_the_option_then_the_ending(
     path: str, given: str | None, form: str
 ) -> None:
     assert format_of(path, given) == form
+
+
+def test_an_interrupted_import_says_how_far_it_came_and_goes_on_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aimeter_cli.services.recording.import_file.BATCH", 2)
+    lines = [{**LINE, "input_tokens": tokens} for tokens in range(1, 6)]
+
+    def interrupt(_lines: int) -> None:
+        raise KeyboardInterrupt
+
+    stopped = load(world, *lines, advance=interrupt)
+    assert (stopped.interrupted, counts(stopped)) == (True, (2, 2, 0, 0))
+    again = load(world, *lines)
+    assert (again.interrupted, counts(again)) == (False, (5, 3, 2, 0))

@@ -70,6 +70,9 @@ def test_what_no_invoice_will_take_is_held_by_the_next_run(world: World) -> None
     report = world.sync()
     assert (states(world), world.statuses()) == ([("held", "deleted_at_stripe")], ["held"])
     assert "deleted or changed" in " ".join(report.notices)
+    [blocked] = report.blocked
+    command = "aimeter subscriptions set-stripe-ids user:42 --customer cus_…; then "
+    assert blocked.hint.startswith(command)
     with_a_new_customer(world)
     release(world.database, [world.overages[0].id], now=world.now)
     assert (world.sync().synced, world.charged()) == (1, [1000, 1000])

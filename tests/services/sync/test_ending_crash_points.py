@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from aimeter_cli.models.final_invoices import FinalInvoice
-from tests.support.crash_process import Crashes
+from tests.support.crash_process import crash_at
 from tests.support.world import NOW, World
 
 ENDED = NOW + timedelta(days=1)
@@ -88,23 +88,15 @@ POINTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def crashes() -> Iterator[Crashes]:
-    made = Crashes()
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(("prepare", "place", "expected"), POINTS)
 def test_a_process_killed_there_leaves_one_invoice_in_the_end(
     any_world: World,
-    crashes: Crashes,
     prepare: Callable[[World], None],
     place: str,
     expected: list[tuple[str, int]],
 ) -> None:
     prepare(any_world)
-    assert crashes.at(place, any_world) == -signal.SIGKILL
+    assert crash_at(place, any_world) == -signal.SIGKILL
     if not any_world.database.is_sqlite:  # notices a moment later that a client is gone
         any_world.execute("LOCK TABLE ai_final_invoices, ai_invoice_items IN SHARE MODE")
     if any(row.status == "sending" for row in any_world.rows(FinalInvoice)):

@@ -41,7 +41,8 @@ def test_a_row_that_waits_for_a_rate_goes_on_once_it_needs_none(
     world: World, currency: str | None
 ) -> None:
     owing(world, currency="eur")
-    assert world.sync().blocked[0].hint == "aimeter rates set usd eur RATE"
+    hint = world.sync().blocked[0].hint
+    assert hint == "aimeter rates update --from ecb, or aimeter rates set usd eur RATE"
     world.execute("UPDATE ai_billables SET currency = :c", c=currency)
     assert (world.sync().synced, world.charged()) == (1, [1000])
 

@@ -18,7 +18,7 @@ from aimeter_cli.models.installation import Installation
 from aimeter_cli.webhooks import storer as storing
 from aimeter_cli.webhooks.endpoint import Endpoint
 from aimeter_cli.webhooks.reading import incoming
-from aimeter_cli.webhooks.refusals import Refusals
+from aimeter_cli.webhooks.refusals import RefusalNotices, Refusals
 from aimeter_cli.webhooks.signature import LARGEST
 from aimeter_cli.webhooks.storer import Storer
 from aimeter_cli.webhooks.storing import arrive, store
@@ -42,9 +42,10 @@ class Door:
         self.parts = Parts(database)
         self.storer = Storer(self.parts, self._count)
         self.refusals = Refusals()
+        self.said: list[str] = []
         self.endpoint = Endpoint(
             self.parts, self.storer, ["whsec_old", SECRET], PATH, refusals=self.refusals,
-            is_healthy=lambda: self.is_healthy, clock=lambda: AT,
+            is_healthy=lambda: self.is_healthy, clock=lambda: AT, notice=self.said.append,
         )  # fmt: skip
         self.storer.start()
 
@@ -124,6 +125,22 @@ def test_refused_deliveries_are_counted_without_a_write_for_each(door: Door, wor
     assert written() == 1  # the others within the minute wait
     door.refusals.write(world.database)
     assert written() == 5
+
+
+def test_refused_deliveries_are_told_with_their_reason_once_a_minute(door: Door) -> None:
+    assert [door.post(RAW, "t=1") for _ in range(3)] == [400] * 3
+    assert door.said == [
+        "A delivery was refused: the header Stripe-Signature is not of the form t=…,v1=…"
+    ]
+    now, said = [7.0], door.said
+    notices = RefusalNotices(said.append, lambda: now[0])
+    for at in (7.0, 8.0, 66.9, 67.0, 68.0):
+        now[0] = at
+        notices.tell(f"at {at}")
+    assert said[1:] == [
+        "A delivery was refused: at 7.0",
+        "A delivery was refused: at 67.0 (3 since the last notice)",
+    ]
 
 
 @pytest.mark.parametrize("parts", [1, 7])

@@ -11,8 +11,8 @@ import pytest
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.signals import StopFlag
+from aimeter_cli.webhooks import follow_up as following
 from aimeter_cli.webhooks import handler as handling
-from aimeter_cli.webhooks import intake as intaking
 from aimeter_cli.webhooks.handler import MOST_ATTEMPTS, RETRY_AFTER, Handler
 from aimeter_cli.webhooks.intake import Intake
 from aimeter_cli.webhooks.reading import incoming
@@ -23,6 +23,7 @@ from tests.webhooks.conftest import NOW, World
 from tests.webhooks.doors.assembly import Parts
 from tests.webhooks.doors.signing import SECRET
 from tests.webhooks.payloads import Event, failure, payment, renewal
+from tests.webhooks.test_drafts import created
 
 
 def keep(world: World, *events: Event) -> None:
@@ -97,8 +98,8 @@ def test_what_follows_an_event_stops_when_the_worker_is_to_end(
         stops.append(stop)
         return []
 
-    monkeypatch.setattr(intaking, "follow_up", follows)
-    keep(world, renewal())
+    monkeypatch.setattr(following, "follow_up", follows)
+    keep(world, created())
     work_off(world)
     assert [stop.is_set() for stop in stops] == [True]
 
@@ -128,9 +129,25 @@ def test_serve_says_what_it_lacks(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> 
         port = taken.getsockname()[1]
         refused = cli("webhooks", "serve", "--port", port, env=env)
     assert (refused.code, "--port 0" in refused.err) == (1, True)
+    for host in ("no such host", "192.0.2.1"):
+        nowhere = cli("webhooks", "serve", "--port", "0", "--host", host, env=env)
+        assert (nowhere.code, "--host: expected" in nowhere.err) == (1, True)
+        assert "--port 0 picks" not in nowhere.err
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     lacks = cli("webhooks", "serve", env=env)
     assert (lacks.code, "aimeter-cli[serve]" in lacks.err) == (4, True)
+
+
+def test_serve_refuses_a_key_of_another_mode_than_the_rows(world: World, cli: Cli) -> None:
+    world.receive({**renewal(), "livemode": True})
+    env = {"STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_KEY": "sk_test_1",
+           "AI_METERING_BILLING_DRIVER": "stripe"}  # fmt: skip
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # it would end there
+        refused = cli("webhooks", "serve", "--port", taken.getsockname()[1], env=env)
+    assert refused.code == 4
+    assert "the key is of test mode, the rows of this database were made in live mode" in (
+        refused.err
+    )
 
 
 def test_the_signing_secret_is_shown_masked_only(cli: Cli) -> None:

@@ -82,8 +82,9 @@ def test_the_example_of_the_readme_takes_deliveries(configured: World) -> None:
     assert [each.status for each in configured.stored()] == ["processed"]
 
 
-@pytest.mark.parametrize("wrong", ["sk_test_key", "we_1Endpoint", "whsec_a b"])
-def test_a_key_in_place_of_a_secret_is_refused_without_being_shown(
+@pytest.mark.parametrize("wrong", ["sk_test_key", "we_1Endpoint", "whsec_a b", "foo", "whsec_",
+                                   "whsec_a,foo"])  # fmt: skip
+def test_what_is_no_signing_secret_is_refused_without_being_shown(
     configured: World, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", wrong)

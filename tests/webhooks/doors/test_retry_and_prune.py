@@ -16,6 +16,7 @@ from tests.conftest import Cli
 from tests.webhooks.conftest import NOW, World
 from tests.webhooks.doors.test_pull import Listing, set_cursor
 from tests.webhooks.payloads import deletion, event, failure, payment, renewal, subscription
+from tests.webhooks.test_inbox import set_mode
 
 BROKEN = renewal(at="2026-12-01T00:00:06")
 BROKEN["data"]["object"]["ended_at"] = "soon"
@@ -78,6 +79,22 @@ def test_a_retry_that_fails_again_ends_with_3_and_stops_no_other(
     assert [each["status"] for each in done.json] == ["failed", "processed"]
 
 
+def test_what_was_quarantined_for_its_mode_is_retried_by_that_status_alone(
+    world: World, cli: Cli
+) -> None:
+    set_mode(world, livemode=True)
+    world.receive(renewal())
+    world.receive({"id": "rubbish"})
+    words = ("webhooks", "retry", "--status", "quarantined", "--format", "json")
+    assert cli("webhooks", "retry", "--all", "--format", "json").json == []
+    wrong = cli(*words)
+    assert (wrong.code, [each["status"] for each in wrong.json]) == (3, ["quarantined"])
+    set_mode(world, livemode=False)
+    right = cli(*words)
+    assert (right.code, [each["event_id"] for each in right.json]) == (0, [renewal()["id"]])
+    assert {each.status for each in world.stored()} == {"processed", "quarantined"}
+
+
 def test_a_processed_event_stays_as_it_is(world: World, cli: Cli) -> None:
     world.receive(renewal())
     [told] = cli("webhooks", "retry", renewal()["id"], "--format", "json").json
@@ -119,6 +136,17 @@ def test_prune_empties_what_is_done_with_and_keeps_ids_and_hashes(world: World, 
     assert kept(world) == {WAITING["id"], deletion()["id"]}
     assert {each.event_id: each.digest for each in world.stored()} == before
     assert cli(*args).json["pruned"] == 0
+
+
+def test_what_waits_for_a_customer_waits_only_as_long_as_payloads_are_kept(
+    world: World, cli: Cli
+) -> None:
+    body = {"id": "cus_Else", "object": "customer"}
+    world.receive(event("customer.updated", body, "2026-11-05"))
+    at = (NOW + timedelta(days=91)).isoformat()
+    cli("--as-of", at, "webhooks", "prune", "--yes", "--older-than", "90d")
+    [pruned] = world.stored()
+    assert (pruned.status, pruned.payload, pruned.waits_for) == ("ignored", "", None)
 
 
 def test_a_failed_event_is_given_up_with_its_payload(world: World, cli: Cli) -> None:
