@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,14 @@ from aimeter_cli.errors import AimeterError
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FAULT = 70
+_BAD_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.ENOTDIR)
+_DATABASE_HINT = "Check that it is reachable (aimeter db current) and run this again."
+_DATABASE_HINTS = {
+    "disk is full": "Make room on its disk, then run this again.",
+    "file is not a database": "database_url names another file, or this one is damaged.",
+    "readonly database": "Its file and folder must be writable for who runs this.",
+}
+"""What SQLite tells, and what helps."""
 
 
 def exit_code(run: Callable[[], Any]) -> int:
@@ -33,9 +42,12 @@ def _exit_code(run: Callable[[], Any]) -> int:
     except AimeterError as error:
         _report(error.message, error.hint)
         return error.exit_code
-    except typer.Abort:
+    except typer.Abort as error:
+        is_interrupted = isinstance(error.__context__, KeyboardInterrupt)
+        if is_interrupted:
+            print(file=sys.stderr)  # the terminal's line ends with ^C
         _report("aborted; nothing was changed")
-        return 1
+        return 130 if is_interrupted else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -49,6 +61,9 @@ def _exit_code(run: Callable[[], Any]) -> int:
 def _unexpected(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         return _usage(error)
+    if isinstance(error, OSError) and error.filename and error.errno in _BAD_PATHS:
+        _report(f"{error.filename}: {error.strerror}")
+        return 2
     if isinstance(error, OverflowError) or "out of range" in str(getattr(error, "orig", "")):
         _report("a number, or a time, is larger than can be kept", "Look at what was typed.")
         return 2
@@ -57,11 +72,9 @@ def _unexpected(error: Exception) -> int:
         isinstance(error, exceptions.OperationalError | exceptions.InterfaceError)
         or type(error) is exceptions.DatabaseError
     ):
-        reason = str(getattr(error, "orig", error)).strip().splitlines()
-        _report(
-            f"the database failed: {reason[0] if reason else 'no reason given'}",
-            "Check that it is reachable (aimeter db current) and run this again.",
-        )
+        reason = str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"]
+        hints = (hint for told, hint in _DATABASE_HINTS.items() if told in reason[0])
+        _report(f"the database failed: {reason[0]}", next(hints, _DATABASE_HINT))
         return 5
     _fault(error)
     return FAULT
@@ -70,10 +83,19 @@ def _unexpected(error: Exception) -> int:
 def _usage(error: Any) -> int:
     """A line that Typer could not parse. A group without a command has printed its help."""
     context = getattr(error, "ctx", None)
-    message = error.format_message().replace("Value error, ", "")  # how a choice is refused
+    message = _plain(error.format_message())
     if message:
         _report(message, f"{context.command_path} --help" if context is not None else None)
     return int(error.exit_code)
+
+
+def _plain(message: str) -> str:
+    """How Typer refuses a choice or a number, in our words."""
+    message = message.replace("Value error, ", "").partition(", unable to parse")[0]
+    message = message.replace("Input should be a valid integer", "expected a whole number")
+    message = message.replace("Input should be", "expected")
+    message = message.replace("expected greater than or equal to", "expected at least")
+    return message.replace("expected less than or equal to", "expected at most")
 
 
 def _fault(error: Exception) -> None:

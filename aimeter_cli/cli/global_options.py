@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+
+from aimeter_cli.errors import InvalidInput
 
 VALUED = ("--config", "--database-url", "--format", "--as-of", "--log-file")
 FLAGS = ("--quiet", "-q", "--verbose", "-v", "--no-color", "--version")
@@ -35,3 +38,15 @@ def hoist(args: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
+
+
+def refuse_broken(args: Sequence[str]) -> None:
+    """Raises InvalidInput for a word that no database can keep as it is, naming its option."""
+    for before, word in pairwise(("", *args)):
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            is_value = before.startswith("-") and "=" not in before and not word.startswith("-")
+            option = before if is_value else word.partition("=")[0]
+            place = option if option.startswith("-") else "argument"
+            raise InvalidInput(
+                f"{place}: {word[:80]!r} is not UTF-8 text", hint="Give a file as - on stdin."
+            )

@@ -124,6 +124,21 @@ def known_secrets() -> tuple[str, ...]:
     from aimeter_cli.settings.load import secret_of
 
     settings = loaded.settings
-    addresses = (secret_of(sink.slack_env) for sink in settings.alerts if sink.slack_env)
-    known = (settings.stripe_api_key, *settings.stripe_webhook_secret, *addresses)
+    variables = [sink.slack_env for sink in settings.alerts]
+    variables += [sink.secret_env for sink in settings.event_sinks]
+    named = (secret_of(variable) for variable in variables if variable)
+    known = (
+        settings.stripe_api_key,
+        *settings.stripe_webhook_secret,
+        *_passwords(settings.database_url),
+        *named,
+    )
     return tuple(secret for secret in known if secret)
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    """The password of a database's URL, as it is written there and as the driver gets it."""
+    from urllib.parse import unquote
+
+    _, _, named = url.partition("://")[2].rpartition("@")[0].partition(":")
+    return (named, unquote(named))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -12,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from aimeter_cli.cli import boundary
-from aimeter_cli.cli.global_options import EPILOG, hoist
+from aimeter_cli.cli.global_options import EPILOG, hoist, refuse_broken
 from aimeter_cli.cli.registry import COMMANDS, Entry
 
 _ENTRIES = {entry.name: entry for entry in COMMANDS}
@@ -27,6 +28,7 @@ class LazyGroup(TyperGroup):
             self.add_command(TyperCommand(entry.name, help=entry.help))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        refuse_broken(args)
         return super().parse_args(ctx, hoist(args))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -66,11 +68,14 @@ def load(entry: Entry) -> TyperCommand | TyperGroup:
         single.command(entry.name)(found)
         command = get_command(single)
     command.name = entry.name
-    _say_where_global_options_go(command)
+    _finish_help(command)
     return command  # type: ignore[no-any-return]
 
 
-def _say_where_global_options_go(command: Any) -> None:
+def _finish_help(command: Any) -> None:
+    """Paragraphs as wide as the terminal, and where global options go."""
+    paragraphs = cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(each.split("\n")) for each in paragraphs)
     command.epilog = f"{command.epilog}\n\n{EPILOG}" if command.epilog else EPILOG
     for inner in getattr(command, "commands", {}).values():
-        _say_where_global_options_go(inner)
+        _finish_help(inner)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aimeter_cli.cli.invocation import known_secrets
 from aimeter_cli.domain.periods import iso
-from aimeter_cli.errors import ConfigurationError
+from aimeter_cli.errors import ConfigurationError, InvalidInput
+from aimeter_cli.settings.files import append_regular
 from aimeter_cli.settings.secrets import redacted
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -31,11 +34,21 @@ class JsonLines(logging.Formatter):
         return redacted(json.dumps(entry, ensure_ascii=False, default=str), known_secrets())
 
 
+class _Regular(logging.FileHandler):
+    """A regular file, which its owner alone can read if it is new."""
+
+    def _open(self) -> Any:
+        name = self.baseFilename
+        return os.fdopen(append_regular(name), "a", encoding=self.encoding, errors=self.errors)
+
+
 def file_handler(file: Path) -> logging.Handler:
     """Appends to ``file``. Raises ConfigurationError if that cannot be done."""
     try:
-        handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+        handler = _Regular(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ConfigurationError(f"--log-file: cannot write {file}: {error.strerror}") from None
+    except (InvalidInput, ValueError) as error:
+        raise InvalidInput(f"--log-file: {error}") from None
     handler.setFormatter(JsonLines())
     return handler

@@ -65,10 +65,15 @@ def list_(
         run.app.database, statuses=statuses, billable=str(billable) if billable else None,
         period=month, run=run_id, stranded=reasons, limit=limit,
     )  # fmt: skip
+    nobody = ""
+    if billable is not None and not found.rows:
+        from aimeter_cli.services.names import nobody_like
+
+        nobody = nobody_like(run.app.database, billable)
     run.out.rows(
         STRANDED if stranded else OVERAGE, found.rows,
-        empty="No overage matches." if is_narrowed else "No overage yet: no usage lies beyond its "
-        "plan. See what is used: aimeter usage report", summary=found.summary,
+        empty=f"No overage matches.{nobody}" if is_narrowed else "No overage yet: no usage lies "
+        "beyond its plan. See what is used: aimeter usage report", summary=found.summary,
     )  # fmt: skip
 
 

@@ -65,6 +65,8 @@ def sandbox(
             rate_limit=rate_limit, latency_ms=latency_ms, faults=fault or (), ready=ready,
             forward_to=forward_to, forwards=forwards, renewals=renewals.value.replace("-", "_"),
         )  # fmt: skip
+    except TypeError:  # how Python's sockets refuse such a name
+        raise InvalidInput(f"--host: {host!r} is no address to listen on") from None
     except ValueError as error:
         raise InvalidInput(str(error)) from None
     except (OSError, sqlite3.Error) as error:

@@ -102,9 +102,14 @@ class Database:
             return self.engine.connect()
         except OperationalError as error:
             reason = str(error.orig).splitlines()[0] if error.orig else "no reason given"
+            what = (
+                "that its file and folder can be read and written"
+                if self.is_sqlite
+                else "that the server is up"
+            )
             raise DatabaseError(
                 f"cannot open the database {self.safe_url}: {reason}",
-                hint="Check database_url (AI_METERING_DATABASE_URL) and that the server is up.",
+                hint=f"Check database_url (AI_METERING_DATABASE_URL) and {what}.",
             ) from None
 
     def _make_engine(self) -> Engine:

@@ -151,7 +151,13 @@ def _remembered(kind: TypeEngine[Any], convert: _Convert | None) -> _Convert | N
     """Times come again and again, and are dear to convert."""
     if convert is None or not isinstance(kind, UTCDateTime):
         return convert
-    return lru_cache(maxsize=_TIMES)(convert)
+    known = lru_cache(maxsize=_TIMES)(convert)
+
+    def remembered(value: Any) -> Any:
+        # Equal to the hour before it, where a clock is put back.
+        return convert(value) if getattr(value, "fold", 0) else known(value)
+
+    return remembered
 
 
 def _known(connection: Connection, sql: str, values: Any, error: Exception) -> BaseException:

@@ -8,7 +8,6 @@ from sqlalchemy import func, select, text
 
 from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
-from aimeter_cli.domain.rates import how_to_get_rate
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.usages import UNPAID, WAITING, Usage, UsageCounter
 from aimeter_cli.repositories.outbox import references
@@ -35,7 +34,7 @@ def usages(app: App) -> Iterator[Check]:
         counter.c.currency.label("plan_currency"),
     )  # fmt: skip
     waiting = (
-        select(*what, func.count())
+        select(*what, func.count(), func.min(usage.c.occurred_at))
         .select_from(usage.outerjoin(counter, counter.c.id == usage.c.counter_id))
         .where(text(WAITING))
         .group_by(*what)
@@ -45,13 +44,17 @@ def usages(app: App) -> Iterator[Check]:
         rows = session.connection().execute(waiting).all()
     if not rows:
         yield Check("usages", "ok", "every one is priced")
-    for state, provider, model, currency, plan_currency, count in rows:
+    for state, provider, model, currency, plan_currency, count, oldest in rows:
         if state == "unpriced":
             told = f"{count} without a price: {provider} {model}"
             hint = f'Add a price under [prices.{provider}."{model}"], then aimeter usage reprice.'
         else:
             told = f"{count} in {currency} without a rate into {plan_currency}: {provider} {model}"
-            hint = f"{how_to_get_rate(currency, plan_currency)}; then aimeter usage reprice."
+            hint = (
+                "aimeter rates update --from ecb-90d, or aimeter rates set "
+                f"{currency} {plan_currency} RATE --at {oldest:%Y-%m-%d}; then aimeter usage "
+                "reprice."
+            )
         yield Check("usages", "warning", told, f"{hint} Until then not charged by cost.")
 
 

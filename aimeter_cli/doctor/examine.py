@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from stat import S_IMODE
 
 from aimeter_cli.app import App
 from aimeter_cli.doctor.alerts import alerts
@@ -12,6 +14,7 @@ from aimeter_cli.doctor.database import database, migration
 from aimeter_cli.doctor.deliveries import deliveries
 from aimeter_cli.doctor.events import event_sinks
 from aimeter_cli.doctor.lost import lost
+from aimeter_cli.doctor.permissions import permissions
 from aimeter_cli.doctor.stranded import stranded
 from aimeter_cli.doctor.stripe import account, driver, key
 from aimeter_cli.doctor.sync import last_sync, paused, strategy
@@ -31,9 +34,17 @@ def configuration(app: App) -> Iterator[Check]:
         )  # fmt: skip
     else:
         yield Check("configuration", "ok", str(file))
+    yield from _secrets(Path.cwd() / ".env")
     count, library = len(app.prices.configured), app.prices.library
     others = f"the others by {library.source}" if library else "no others: price_library is off"
     yield Check("prices", "ok", f"{count} model(s) priced by the configuration, {others}")
+
+
+def _secrets(file: Path) -> Iterator[Check]:
+    """A warning, if others on this host can read what is secret."""
+    if file.is_file() and (mode := S_IMODE(file.stat().st_mode)) & 0o077:
+        told = f"others can read {file} (mode {mode:04o})"
+        yield Check("secrets", "warning", told, f"chmod 600 {file}")
 
 
 EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
@@ -43,6 +54,7 @@ EXAMINATIONS: tuple[tuple[str, Examination, bool], ...] = (
     ("driver", driver, False),
     ("stripe key", key, False),
     ("stripe account", account, False),
+    ("permissions", permissions, False),
     ("sync", paused, False),
     ("strategy", strategy, False),
     ("last sync", last_sync, False),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from aimeter_cli.app import App
 from aimeter_cli.doctor.check import Check
-from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.installation import bound_installation
 from aimeter_cli.services.sync.account import refuse_another
 
 _SET_KEY = "Put STRIPE_API_KEY into the environment or .env."
@@ -38,7 +38,7 @@ def account(app: App) -> Iterator[Check]:
     found = app.driver.account()
     named = f" ({found.name})" if found.name else ""
     with app.database.read() as session:
-        refuse_another(installation(session), found)
+        refuse_another(bound_installation(session), found)
     if found.account_id is None:
         yield Check(
             "stripe account", "warning", "the key may not ask whose account it belongs to",

@@ -13,7 +13,8 @@ from aimeter_cli.domain.periods import iso
 from aimeter_cli.render.noun import COUNT, FLAG, LIST, MAP, MONEY, NUMBER, ROWS, TIME, Column, Noun
 from aimeter_cli.render.safe import harmless
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a formula begins; full width counts in East Asian editions."""
 
 
 def for_people(noun: Noun, column: Column, row: Any) -> str:

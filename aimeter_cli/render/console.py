@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from aimeter_cli.render.safe import harmless_lines
+from aimeter_cli.render.safe import harmless_lines, shortened
 from aimeter_cli.render.terminal import is_dumb, wants_color
 
 
@@ -45,4 +45,4 @@ class Console:
 
 def _say(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more: nothing to add
-        print(harmless_lines(text), file=sys.stderr, flush=True)
+        print(harmless_lines(shortened(text)), file=sys.stderr, flush=True)

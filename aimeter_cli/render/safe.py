@@ -10,6 +10,9 @@ _DANGEROUS = re.compile(
     "\u2028\u2029"  # line and paragraph separators
     "\ud800-\udfff]"  # lone surrogates cannot be encoded
 )
+_LONG_WORD = re.compile(r"\S{500,}")
+_KEPT = 100
+_MOST = 20_000
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -28,6 +31,12 @@ def harmless(text: str) -> str:
 def harmless_lines(text: str) -> str:
     """The same, keeping line breaks, for messages of our own that have several lines."""
     return "\n".join(harmless(line) for line in text.split("\n"))
+
+
+def shortened(text: str) -> str:
+    """A message without what fills the screen: of a word of 500 characters and more, the first."""
+    text = _LONG_WORD.sub(lambda match: f"{match[0][:_KEPT]}… ({len(match[0]):,} characters)", text)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}… ({len(text):,} characters)"
 
 
 def harmless_json(document: str) -> str:

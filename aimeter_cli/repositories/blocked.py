@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Integer,
     Select,
@@ -203,4 +204,4 @@ def _newest() -> tuple[ColumnElement[Any], ...]:
 
 
 def _mine(column: ColumnElement[int], of_one: bool) -> ColumnElement[bool]:
-    return column == bindparam("billable_id", type_=Integer) if of_one else true()
+    return column == bindparam("billable_id", type_=BigInteger) if of_one else true()

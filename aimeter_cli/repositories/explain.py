@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Table, text
 from sqlmodel import Session, col, func, select
 
 from aimeter_cli.domain.money import to_nanos
@@ -16,7 +16,7 @@ from aimeter_cli.models.final_invoices import FinalInvoice
 from aimeter_cli.models.items import InvoiceItem, SyncAttempt
 from aimeter_cli.models.overages import Overage
 from aimeter_cli.models.plans import Plan
-from aimeter_cli.models.usages import Usage, UsageCounter, UsageDay
+from aimeter_cli.models.usages import WAITING, Usage, UsageCounter, UsageDay
 
 _usages = table_of(Usage)
 _days = table_of(UsageDay)
@@ -73,6 +73,12 @@ def charged_by_counter(session: Session, counter_id: int) -> int:
     query = select(func.sum(Overage.amount)).where(Overage.counter_id == counter_id)
     found = session.exec(query).one()
     return 0 if found is None else to_nanos(found)
+
+
+def waiting_usages(session: Session, counter_id: int) -> int:
+    """How many of a period have no cost in the plan's currency yet."""
+    query = select(func.count()).select_from(Usage)
+    return session.exec(query.where(Usage.counter_id == counter_id, text(WAITING))).one()
 
 
 def carried_into(session: Session, item_id: int) -> Sequence[InvoiceItem]:

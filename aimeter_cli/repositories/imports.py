@@ -78,7 +78,7 @@ _OPEN_OVERAGE = Prepared(
 )
 _WALLET = select(
     _wallets.c.id, _wallets.c.currency, type_coerce(_wallets.c.balance, BigInteger).label("balance")
-)
+).with_for_update(key_share=True)
 _WALLET_BY_ID = Prepared(_WALLET.where(_wallets.c.id == bindparam("wallet")))
 _WALLET_OF = Prepared(_WALLET.where(_wallets.c.billable_id == bindparam("billable")))
 _GRANTS_LEFT = Prepared(
@@ -190,7 +190,7 @@ def imported_into_wallets(session: Session, prefix: str) -> dict[int, int]:
 
 
 def wallet_by_id(session: Session, wallet_id: int) -> Row:
-    """``id``, ``currency`` and ``balance`` of a wallet."""
+    """``id``, ``currency`` and ``balance`` of a wallet, locked: nobody spends from it meanwhile."""
     [found] = _WALLET_BY_ID.rows(session, wallet=wallet_id)
     return found
 
@@ -217,10 +217,11 @@ def mark_counters(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     _MARK_COUNTER.run(session, rows)
 
 
-def count_entries(session: Session, prefix: str) -> int:
-    """Entries of ledgers whose keys begin with ``prefix``."""
+def count_entries(session: Session, wallet_id: int, prefix: str) -> int:
+    """Entries of a wallet whose keys begin with ``prefix``."""
     query = select(func.count()).where(
-        _entries.c.idempotency_key.startswith(prefix, autoescape=True)
+        _entries.c.wallet_id == wallet_id,
+        _entries.c.idempotency_key.startswith(prefix, autoescape=True),
     )
     return int(session.connection().execute(query).scalar_one())
 

@@ -6,11 +6,12 @@ import binascii
 from .refusals import ApiError
 
 
-def authenticate(header: str | None, account: str) -> None:
+def authenticate(header: str | None, account: str, path: str = "") -> None:
     """Check ``Authorization: Bearer KEY`` or ``Basic`` with the key as user name.
 
     Any ``sk_test_…`` or ``rk_test_…`` is welcome; one that contains ``forbidden`` lacks permissions
-    (403); no key, a live one or anything else is a 401.
+    (403), and ``rk_test_x_without_invoices_customers`` those for ``/v1/invoices…`` and
+    ``/v1/customers…``, if ``path`` lies there; no key, a live one or anything else is a 401.
     """
     key = _key(header)
     if not key:
@@ -28,7 +29,9 @@ def authenticate(header: str | None, account: str) -> None:
             f"Invalid API Key provided: {_masked(key)}",
             headers={"WWW-Authenticate": 'Bearer realm="Stripe"'},
         )
-    if "forbidden" in key:
+    resource = path.removeprefix("/v1/").partition("/")[0]
+    _, lacks, named = key.partition("_without_")
+    if "forbidden" in key or (lacks and f"_{resource}_" in f"_{named}_"):
         raise ApiError(
             403,
             f"The provided key '{_masked(key)}' does not have the required permissions for this "

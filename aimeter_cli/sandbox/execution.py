@@ -52,7 +52,8 @@ class Executor:
         request = arrival.request
         try:
             route, object_id = routes.find(request.method, request.path)
-            authenticate(request.headers.get("authorization"), self._parts.store.account)
+            header = request.headers.get("authorization")
+            authenticate(header, self._parts.store.account, request.path)
             self._parts.traffic.rates.admit(
                 f"{route.method} {route.path}", self._parts.settings.rate_limit
             )

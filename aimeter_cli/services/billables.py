@@ -17,6 +17,7 @@ from aimeter_cli.repositories.pending import pending_items
 from aimeter_cli.services.names import no_billable
 from aimeter_cli.services.stripe_customers import set_customer
 
+MOST_OF_A_NAME = 500
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -87,6 +88,8 @@ def _changed(
 ) -> Billable:
     if changes.get("email") and not _EMAIL.fullmatch(changes["email"] or ""):
         raise InvalidInput(f"--email: {changes['email']!r} is not an e-mail address")
+    if len(changes.get("name") or "") > MOST_OF_A_NAME:
+        raise InvalidInput(f"--name: longer than {MOST_OF_A_NAME} characters")
     if "email" in changes:
         billable.email = changes["email"] or None
     if "name" in changes:

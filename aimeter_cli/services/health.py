@@ -20,7 +20,7 @@ from aimeter_cli.services.jobs import last_run
 from aimeter_cli.services.status import Status, status_of
 from aimeter_cli.settings.table import Settings
 
-PULL = "webhooks-pull"
+PULL = "webhooks pull"
 RECENT = timedelta(days=7)
 """So far back quarantined events count."""
 

@@ -11,6 +11,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.errors import NotFound
 from aimeter_cli.repositories import names as repository
+from aimeter_cli.repositories.billables import find_billable
 from aimeter_cli.repositories.plans import plan_slugs
 
 _SHOWN = 100
@@ -30,6 +31,15 @@ def plans_from(database: Database, text: str) -> Sequence[str]:
     """Slugs that begin with ``text``."""
     with database.read() as session:
         return [slug for slug in plan_slugs(session) if slug.startswith(text)]
+
+
+def nobody_like(database: Database, ref: BillableRef) -> str:
+    """A sentence where there is no such billable; empty where there is."""
+    with database.read() as session:
+        if find_billable(session, ref) is not None:
+            return ""
+        error = no_billable(session, ref)
+    return f" T{error.message[1:]}. {error.hint}"
 
 
 def no_billable(session: Session, ref: BillableRef) -> NotFound:

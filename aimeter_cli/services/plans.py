@@ -19,6 +19,8 @@ from aimeter_cli.models.plans import Plan, PlanPrice
 from aimeter_cli.repositories import plans as repository
 from aimeter_cli.services.suggestions import did_you_mean
 
+_MOST_OF_A_NAME = 500
+
 
 @dataclass(frozen=True, slots=True)
 class NewPlan:
@@ -180,6 +182,8 @@ def _named(name: str) -> str:
     name = name.strip()
     if not name:
         raise InvalidInput("NAME: a plan needs a name")
+    if len(name) > _MOST_OF_A_NAME:
+        raise InvalidInput(f"NAME: longer than {_MOST_OF_A_NAME} characters")
     return name
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from stat import S_ISREG
 from typing import Any
 
 from aimeter_cli.domain.rates import Rate
@@ -25,6 +24,7 @@ from aimeter_cli.errors import InvalidInput
 from aimeter_cli.services.rates_sources.ecb import add_wide_row, is_wide, read_xml
 from aimeter_cli.services.rates_sources.reading import Reading
 from aimeter_cli.services.rates_sources.web import MOST_BYTES, shown
+from aimeter_cli.settings.files import open_regular
 
 _COLUMNS = ("base", "quote", "rate", "date")
 _BOM = b"\xef\xbb\xbf"
@@ -33,15 +33,13 @@ _BOM = b"\xef\xbb\xbf"
 def read_rates(file: Path, *, source: str | None, today: datetime) -> list[Rate]:
     """Every rate of the file; ``source``: by default the file's name. Raises as below."""
     try:
-        state = file.stat()
-        if not S_ISREG(state.st_mode):
-            raise InvalidInput(f"{file}: is not a regular file")
-        if state.st_size > MOST_BYTES:
-            raise InvalidInput(f"{file}: larger than {MOST_BYTES:,} bytes")
-        content = file.read_bytes()
+        with open_regular(file) as opened:
+            content = opened.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise InvalidInput(f"{file}: cannot be read: {reason}") from None
+    if len(content) > MOST_BYTES:
+        raise InvalidInput(f"{file}: larger than {MOST_BYTES:,} bytes")
     return read_document(content, str(file), source=source or file.name, today=today)
 
 

@@ -96,8 +96,8 @@ class UsageListing:
     def _sum(self, code: str) -> str:
         of_cost = [row for row in self.rows if row.currency == code]
         charged = [row.charge for row in self.rows if row.charge_currency == code and row.charge]
-        if not of_cost and not charged:
-            return ""
+        if not of_cost:
+            return f"charged {Money(sum(charged, Decimal(0)), code)}" if charged else ""
         cost = sum((row.cost for row in of_cost if row.cost is not None), Decimal(0))
         requests = sum(row.adjusts_id is None for row in of_cost)
         tokens = sum(row.tokens for row in of_cost)

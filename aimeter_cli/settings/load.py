@@ -17,6 +17,7 @@ from typing import Any
 
 from aimeter_cli.domain.pricing import price_book
 from aimeter_cli.errors import ConfigurationError, InvalidInput
+from aimeter_cli.settings.files import open_regular
 from aimeter_cli.settings.table import ENV_PREFIX, ROWS, Row, Settings
 
 CONFIG_NAME = "aimeter.toml"
@@ -69,7 +70,7 @@ def _find_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Pa
     for named, origin in ((config, "--config"), (environ.get("AIMETER_CONFIG"), "AIMETER_CONFIG")):
         if named:
             path = cwd / Path(named).expanduser()
-            if not path.is_file():
+            if not path.exists():
                 raise ConfigurationError(
                     f"{origin}: there is no file {path}", hint="aimeter init writes one."
                 )
@@ -85,10 +86,17 @@ def _find_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Pa
 
 def _read_toml(file: Path, values: dict[str, Any], sources: dict[str, str]) -> None:
     try:
-        content = file.read_text(encoding="utf-8")
+        with open_regular(file) as opened:
+            content = opened.read().decode()
         document = tomllib.loads(content, parse_float=Decimal)
+    except InvalidInput as error:
+        raise ConfigurationError(error.message) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{file}: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{file}: nested too deeply") from None
+    except ValueError:  # of thousands of digits
+        raise ConfigurationError(f"{file}: holds a number that is too long") from None
     for path, value in _flat(document):
         line = _line_of(content, path)
         place = f"{file}:{line}" if line else str(file)
@@ -157,7 +165,7 @@ def _json_table(row: Row, value: str) -> Any:
 
     try:
         return json.loads(value, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationError(f"{row.variable}: expected a JSON object") from None
 
 
@@ -172,7 +180,7 @@ def _dotenv(file: Path) -> Mapping[str, str]:
     from dotenv import dotenv_values
 
     try:
-        found = dotenv_values(file)
+        found = dotenv_values(file, interpolate=False)  # a password may hold ${
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: {error}") from None
     return {name: value for name, value in found.items() if value is not None}

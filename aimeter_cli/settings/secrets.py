@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -33,7 +34,8 @@ def without_password(text: str) -> str:
 def redacted(text: str, known: Iterable[str] = ()) -> str:
     """``text`` without keys of Stripe, passwords of URLs, and the ``known`` secrets."""
     values = [*known, *(os.environ.get(name, "") for name in _VARIABLES)]
-    for value in sorted({part for text_ in values for part in text_.split(",")}, key=len):
-        if len(value) >= 6:
-            text = text.replace(value, HIDDEN)
+    parts = {part for value in values for part in (value, *value.split(",")) if len(part) >= 6}
+    written = {form for part in parts for form in (part, json.dumps(part)[1:-1], repr(part)[1:-1])}
+    for form in sorted(written, key=len, reverse=True):  # one may be part of another
+        text = text.replace(form, HIDDEN)
     return without_password(_SHAPES.sub(HIDDEN, text))

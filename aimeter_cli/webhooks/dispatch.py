@@ -14,7 +14,7 @@ from aimeter_cli.repositories.webhook_events import EventOutcome
 from aimeter_cli.settings.table import Settings
 from aimeter_cli.webhooks.asking import Asked
 from aimeter_cli.webhooks.handling import Handling, UnknownSubscription
-from aimeter_cli.webhooks.mode import mode_of
+from aimeter_cli.webhooks.mode import mode_of, settle_mode
 from aimeter_cli.webhooks.registry import HANDLERS, Handler
 from aimeter_cli.webhooks.results import Change, EventResult, Outcome
 from aimeter_cli.webhooks.storing import Arrival, Standing
@@ -77,8 +77,8 @@ class Dispatcher:
         self, event: StripeEvent, standing: Standing
     ) -> tuple[Outcome, tuple[Change, ...]]:
         if self._livemode is None:
-            self._livemode = mode_of(self._transaction, event)
-        if event.livemode != self._livemode:
+            self._livemode = mode_of(self._transaction)
+        if self._livemode is not None and event.livemode != self._livemode:
             modes = ("test", "live")
             theirs, ours = modes[event.livemode], modes[self._livemode]
             reason = f"a {theirs}-mode event in a {ours}-mode installation"
@@ -88,7 +88,10 @@ class Dispatcher:
             return Outcome("ignored"), ()
         try:
             with self._transaction.attempt():
-                return self._run(handler, event, standing)
+                outcome, changes = self._run(handler, event, standing)
+                if self._livemode is None and outcome.status == "processed":
+                    settle_mode(self._transaction, event)
+                return outcome, changes
         except (IntegrityError, DataError) as error:
             outcome = Outcome("failed", f"the database refuses it: {type(error.orig).__name__}")
         except AimeterError as error:

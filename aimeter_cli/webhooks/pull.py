@@ -15,7 +15,7 @@ from aimeter_cli.billing.directory import DirectoryDriver
 from aimeter_cli.billing.null import SET_DRIVER
 from aimeter_cli.domain.sync import Answer
 from aimeter_cli.errors import AimeterError, ConfigurationError
-from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.installation import bound_installation
 from aimeter_cli.repositories.webhook_queue import (
     has_events_between,
     pulled_until,
@@ -31,7 +31,7 @@ from aimeter_cli.webhooks.replay import Found
 from aimeter_cli.webhooks.spool import Spool
 from aimeter_cli.webhooks.storing import Arrival, Rubbish, arrive
 
-COMMAND = "webhooks-pull"
+COMMAND = "webhooks pull"
 SOURCE = "stripe"
 KEPT = timedelta(days=30)
 """How far back Stripe lists events."""
@@ -76,7 +76,7 @@ class Pull:
             )
         driver.ensure_ready()
         with self.app.database.read() as session:
-            check_mode(installation(session), driver)
+            check_mode(bound_installation(session), driver)
         return driver
 
     def _run(self, driver: DirectoryDriver, job: Job) -> Iterator[Taken]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from aimeter_cli.domain.stripe_events import StripeEvent
 from aimeter_cli.errors import InvalidInput
+from aimeter_cli.settings.files import open_regular
 from aimeter_cli.webhooks import scanning
 from aimeter_cli.webhooks.intake import CHUNK, Intake, Taken
 from aimeter_cli.webhooks.reading import STDIN, Incoming, find_files
@@ -151,7 +152,9 @@ def _ignore(_: int) -> None:
 
 def _opened(file: str | Path) -> io.TextIOBase:
     if file != STDIN:
-        return Path(file).open(encoding="utf-8", errors="surrogateescape", newline="")
+        return io.TextIOWrapper(
+            open_regular(file), encoding="utf-8", errors="surrogateescape", newline=""
+        )
     binary = getattr(sys.stdin, "buffer", None)  # bytes: the console's encoding does not matter
     if binary is None:
         return io.StringIO(sys.stdin.read())

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aimeter_cli.errors import AimeterError, ConfigurationError, InvalidInput
-from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.installation import bound_installation
 from aimeter_cli.services.sync.account import check_mode
 from aimeter_cli.signals import StopFlag, stop_on_signals
 from aimeter_cli.webhooks.endpoint import HEALTH, Endpoint
@@ -53,7 +53,7 @@ def serve(
     directory = intake.directory  # a driver that does not exist is told now
     if directory is not None:
         with database.read() as session:
-            check_mode(installation(session), directory)
+            check_mode(bound_installation(session), directory)
     listener = _listen(host, port)
     handler = Handler(app, intake, notice)
     storer = Storer(app, handler.wake)

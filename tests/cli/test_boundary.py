@@ -46,6 +46,34 @@ def test_an_error_has_a_message_and_a_code(
     assert capsys.readouterr() == ("", err)
 
 
+def _interrupted_question() -> None:
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        raise typer.Abort from None  # as Typer's prompts do
+
+
+def test_ctrl_c_at_a_question_ends_with_130_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert boundary.exit_code(_interrupted_question) == 130
+    assert capsys.readouterr().err == "\nerror: aborted; nothing was changed\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("overages", "explain", "x"), "'ID': expected a whole number"),
+        (("overages", "list", "--limit", "-1"), "'--limit': expected at least 1"),
+    ],
+)
+def test_a_bad_number_is_refused_in_plain_words(
+    words: tuple[str, ...], told: str, cli: Cli
+) -> None:
+    done = cli(*words)
+    assert (done.code, done.err.splitlines()[0]) == (2, f"error: Invalid value for {told}")
+
+
 @pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (3, 3), ("text", 0)])
 def test_a_command_that_ends_well_ends_with_its_own_code(result: object, code: int) -> None:
     assert boundary.exit_code(lambda: result) == code
@@ -127,26 +155,41 @@ def test_a_damaged_database_is_exit_5(cli: Cli, tmp_path: Path) -> None:
     done = cli("plans", "list", "--database-url", f"sqlite:///{file}")
     assert done.code == 5
     assert done.out == ""
+    assert "hint: database_url names another file, or this one is damaged." in done.err
 
 
-def test_a_database_that_fails_under_way_is_exit_5(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_cannot_be_opened_is_not_called_a_server(cli: Cli, tmp_path: Path) -> None:
+    done = cli("plans", "list", "--database-url", f"sqlite:///{tmp_path}")
+    assert done.code == 5
+    assert done.err.endswith("and that its file and folder can be read and written.\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        (
+            "server closed the connection",
+            "Check that it is reachable (aimeter db current) and run this again.",
+        ),
+        ("database or disk is full", "Make room on its disk, then run this again."),
+        (
+            "attempt to write a readonly database",
+            "Its file and folder must be writable for who runs this.",
+        ),
+    ],
+)
+def test_a_database_that_fails_under_way_is_exit_5_and_says_what_helps(
+    reason: str, hint: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sqlalchemy.exc import OperationalError
 
     def fail(*_args: object, **_options: object) -> None:
-        raise OperationalError("SELECT 1", {}, Exception("server closed the connection\nmore"))
+        raise OperationalError("SELECT 1", {}, Exception(f"{reason}\nmore"))
 
     monkeypatch.setattr("aimeter_cli.services.plans.list_plans", fail)
     done = cli("plans", "list")
-    assert (done.code, done.out, done.err) == (
-        5,
-        "",
-        (
-            "error: the database failed: server closed the connection\n"
-            "hint: Check that it is reachable (aimeter db current) and run this again.\n"
-        ),
-    )
+    told = f"error: the database failed: {reason}\nhint: {hint}\n"
+    assert (done.code, done.out, done.err) == (5, "", told)
 
 
 def test_a_reader_that_goes_away_ends_the_writing_quietly(cli: Cli, database: Database) -> None:

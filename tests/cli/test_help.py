@@ -103,6 +103,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize(("words", "command"), [pytest.param(*c, id=c[0]) for c in commands()])
 def test_every_command_has_an_example_of_itself(words: str, command: Any, cli: Cli) -> None:
     assert f"Example: aimeter {words}" in command.help
+    assert all("\n" not in each for each in command.help.split("\n\n")), "lines break by themselves"
     shown = cli(*words.split(), "--help")
     assert shown.code == 0
     assert "Example: aimeter" in shown.out

@@ -278,6 +278,8 @@ def test_an_import_with_bad_lines_keeps_the_good_ones_and_exits_3(cli: Cli, tmp_
     }  # fmt: skip
     file = tmp_path / "usage.jsonl"
     file.write_text("\n".join([json.dumps(good), "{", json.dumps({**good, "model": "n"})]))
+    rehearsed = cli("usage", "import", file, "--dry-run", *NOW)
+    assert "1 bad line(s), the others would be kept" in rehearsed.err
     done = cli("usage", "import", file, "--format", "json", *NOW)
     assert (done.code, done.json["recorded"], done.json["bad"]) == (3, 2, 1)
     assert done.json["errors"][0]["line"] == 2

@@ -61,6 +61,18 @@ def test_an_id_that_stripe_does_not_have_is_refused(
     _is_refused(cli(*SET, option, given, *more), cli, f"{option}: {given} is not at Stripe")
 
 
+def test_a_key_whose_account_does_not_have_the_id_binds_nothing_to_that_account(
+    database: Database, subscribed: Post, cli: Cli
+) -> None:
+    with database.write() as session:  # as on the first day
+        here = session.get_one(Installation, 1)
+        here.stripe_account = here.stripe_livemode = here.stripe_key_hash = None
+    assert "is not at Stripe" in cli(*SET, "--customer", "cus_of_the_right_account").err
+    with database.read() as session:
+        here = session.get_one(Installation, 1)
+    assert (here.stripe_account, here.stripe_livemode) == (None, None)
+
+
 def test_a_customer_that_was_deleted_at_stripe_is_refused(
     subscribed: Post, cli: Cli, billing: SandboxControl
 ) -> None:
@@ -149,6 +161,7 @@ def test_a_key_of_another_mode_or_account_refuses_and_without_the_check_takes_no
     with database.write() as session:
         here = session.get_one(Installation, 1)
         setattr(here, column, value)
+        here.stripe_key_hash = "that of another key"  # something was sent with it
     subscription, _ = _subscription(subscribed)
     refused = cli(*SET, "--subscription", subscription)
     assert (refused.code, _ids(cli)) == (4, (None, None))

@@ -196,6 +196,7 @@ def test_a_key_of_another_mode_or_account_sets_no_id_and_mends_nothing(
     with database.write() as session:
         here = session.exec(select(Installation)).one()
         setattr(here, column, value)
+        here.stripe_key_hash = "that of another key"  # something was sent with it
         session.add(here)
     _subscription(post, _customer(post))
     made = cli(*CREATE)
@@ -209,6 +210,25 @@ def test_a_key_of_another_mode_or_account_sets_no_id_and_mends_nothing(
     assert cli("subscriptions", "show", "user:42", "--format", "json").json[
         "stripe_customer_id"
     ] is None  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("stripe_livemode", True), ("stripe_account", "acct_other")]
+)
+def test_a_first_key_that_found_nothing_binds_nobody(
+    column: str, value: object, database: Database, post: Post, cli: Cli
+) -> None:
+    with database.write() as session:
+        here = session.exec(select(Installation)).one()
+        setattr(here, column, value)
+        session.add(here)
+    customer = _customer(post)
+    _subscription(post, customer)
+    made = cli(*CREATE)
+    assert (made.json["stripe_customer_id"], "were made" in made.err) == (customer, False)
+    with database.read() as session:
+        here = session.exec(select(Installation)).one()
+    assert getattr(here, column) not in (None, value)
 
 
 def test_a_dry_run_of_create_shows_the_ids_that_would_be_found_and_keeps_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import bindparam, column, insert, select, text, update
@@ -13,6 +14,7 @@ from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.db.prepared import Prepared, copy_in, execute_many
+from aimeter_cli.db.types import UTCDateTime
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.columns import table_of
 from aimeter_cli.models.plans import Plan
@@ -107,3 +109,14 @@ def test_a_parameter_that_is_missing_or_naive_is_refused(any_database: Database)
             query.rows(session)
         with pytest.raises((ValueError, StatementError), match="naive"):
             query.rows(session, start=datetime(2026, 11, 15))  # noqa: DTZ001
+
+
+def test_pitfall_18_both_hours_of_a_clock_that_is_put_back_are_kept_apart(
+    database: Database,
+) -> None:
+    """They are equal to Python, as PostgreSQL's driver gives them in the server's time zone."""
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    told = Prepared(select(bindparam("at", type_=UTCDateTime()).label("at")))
+    with database.read() as session:
+        hours = [told.rows(session, at=first.replace(fold=fold))[0]["at"].hour for fold in (0, 1)]
+    assert hours == [0, 1]

@@ -37,8 +37,8 @@ def test_usages_without_price_or_rate_are_named_with_what_to_type(cli: Cli) -> N
     rest = "Until then not charged by cost."
     assert usages(cli) == [
         ("warning", "1 in gbp without a rate into usd: openai new",
-         ("aimeter rates update --from ecb, or aimeter rates set gbp usd RATE; then aimeter usage "
-         f"reprice. {rest}")),
+         ("aimeter rates update --from ecb-90d, or aimeter rates set gbp usd RATE --at "
+         f"2026-11-15; then aimeter usage reprice. {rest}")),
         ("warning", "1 without a price: openai new",
          f'Add a price under [prices.openai."new"], then aimeter usage reprice. {rest}'),
     ]  # fmt: skip

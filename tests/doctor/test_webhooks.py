@@ -43,7 +43,7 @@ def pulled(world: World, ago: timedelta) -> None:
     with world.database.write() as session:
         session.add(
             JobRun(
-                id=str(ago), command="webhooks-pull", host="here", started_at=at, finished_at=at,
+                id=str(ago), command="webhooks pull", host="here", started_at=at, finished_at=at,
                 exit_code=0,
             )
         )  # fmt: skip

@@ -232,3 +232,11 @@ def test_explaining_changes_nothing_and_what_is_not_there_is_an_error(world: Wor
     assert (world.overages, world.rows(DomainEvent)) == before
     with pytest.raises(NotFound, match="there is no overage 99"):
         told(world, 99)
+
+
+def test_usages_that_have_no_price_yet_are_said_not_to_be_included(world: World) -> None:
+    owing(world)
+    world.execute("UPDATE ai_usages SET state = 'unpriced'")
+    assert told(world).in_words.endswith(
+        " 1 usage(s) of its period wait for a price or a rate: not included."
+    )

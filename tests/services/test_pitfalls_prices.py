@@ -53,6 +53,16 @@ def test_pitfall_12_the_price_of_excess_tokens_is_what_they_are_charged_with(cli
     assert (usage["cost"], usage["charge"]) == ("0.007650000", "1.000000000")
 
 
+def test_a_list_whose_charges_are_in_another_currency_counts_no_usage_twice(cli: Cli) -> None:
+    words = ("--token-limit", 1000, "--overage-price-per-1k", "0.02", "--currency", "eur")
+    subscribe(cli, *words)
+    record(cli, "gpt-4o-mini", 51_000)
+    assert run(cli, "usage", "list").err.splitlines()[:2] == [
+        "charged 1.00 EUR",
+        "1 usage(s), 51,000 tokens, cost 0.00765 USD",
+    ]
+
+
 @pytest.mark.parametrize("command", ["list", "reprice"])
 def test_pitfall_17_no_sum_crosses_currencies(cli: Cli, command: str) -> None:
     own = json.dumps({

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import NO_PRICES, PriceBook, price_book
+from aimeter_cli.domain.rates import Rate
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.usage import Caller, usage_line
 from aimeter_cli.errors import InvalidInput, NotFound
@@ -28,6 +29,7 @@ from aimeter_cli.services.credits.changes import add
 from aimeter_cli.services.credits.paying import pay_unpaid
 from aimeter_cli.services.overages.by_hand import waive
 from aimeter_cli.services.prune import horizon, plan_prune, prune
+from aimeter_cli.services.rates import set_rates
 from aimeter_cli.services.recording.record import Recorder
 from aimeter_cli.services.repricing import run
 from aimeter_cli.services.repricing.outcome import Repricing
@@ -311,6 +313,17 @@ def test_a_price_in_a_currency_without_a_rate_keeps_its_usage_waiting(world: Wor
     done = reprice(world, price_book(PRICES, "eur"))
     assert [(g.state, g.source) for g in done.groups] == [("needs_rate", "no rate from eur to usd")]
     assert snapshot(world) == before
+
+
+def test_a_usage_whose_rate_is_too_old_says_which(world: World) -> None:
+    subscriber(world)
+    use(world, 10)
+    old = world.now - timedelta(days=30)
+    set_rates(world.database, [Rate("eur", "usd", Decimal("1.1"), old, "ECB")], now=old)
+    done = reprice(world, price_book(PRICES, "eur"))
+    assert [g.source for g in done.groups] == [
+        f"the rate from eur to usd of {old:%Y-%m-%d} is older than rate_max_age"
+    ]
 
 
 def test_what_is_charged_late_is_held(world: World) -> None:

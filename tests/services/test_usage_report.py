@@ -319,3 +319,19 @@ def test_a_report_of_long_ago_needs_no_beginning(any_world: World) -> None:
     [row] = report(any_world, "day", span(BERLIN, now=NOW, until="2026-01-01")).rows
     assert row.day == "1999-06-01"
     assert NOVEMBER.until - (NOVEMBER.since or NOW) == timedelta(days=30)
+
+
+def test_what_charged_nothing_stands_in_one_row_with_what_was_charged(any_world: World) -> None:
+    for ref, price in (("user:1", "eur"), ("user:2", "usd"), ("user:3", "eur")):
+        limit = 5 if ref == "user:1" else None
+        plan = any_world.plan(f"of-{ref[5:]}", currency=price, token_limit=limit)
+        any_world.subscriber(ref, plan=plan, customer=None)
+        used(any_world, ref, "gpt", 1)
+    [row] = report(any_world, "model").rows
+    assert (row.requests, row.cost, row.currency, row.charge_currency) == (
+        3, 3 * CENT, "usd", "eur",
+    )  # fmt: skip
+    assert row.charge > 0
+    assert [(each.currency, each.requests) for each in report(any_world, "model").totals] == [
+        ("eur", 0), ("usd", 3),
+    ]  # fmt: skip

@@ -251,6 +251,16 @@ def test_where_nothing_else_tells_the_first_event_tells_the_mode_for_good(
     assert any_world.subscription().grace_invoice_id is None
 
 
+def test_an_event_that_is_none_of_ours_tells_no_mode(world: World) -> None:
+    stranger = renewal()
+    stranger["data"]["object"]["id"] = "sub_ofanotherproduct"
+    for each in (stranger, {**stranger, "id": "evt_charge", "type": "charge.succeeded"}):
+        assert world.receive(each).status == "ignored"
+        assert mode(world) is None
+    assert world.receive({**renewal(), "livemode": True}).status == "processed"
+    assert mode(world) is True
+
+
 def test_what_is_no_event_tells_no_mode(world: World) -> None:
     receive_text(world, "{}")
     assert mode(world) is None

@@ -114,11 +114,11 @@ def test_stdin_is_read_for_a_dash(world: World, monkeypatch: pytest.MonkeyPatch)
 def test_a_file_that_cannot_be_read_is_refused(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(self: Path, *args: object, **options: object) -> bytes:
+    def refuses(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "events.jsonl").write_text(LINES)
-    monkeypatch.setattr(Path, "open", refuses)
+    monkeypatch.setattr(replaying, "open_regular", refuses)
     with pytest.raises(InvalidInput, match="Permission denied"):
         replay(world, tmp_path / "events.jsonl")
 

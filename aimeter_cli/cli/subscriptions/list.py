@@ -29,14 +29,16 @@ def list_(
 
     Example: aimeter subscriptions list --status active --missing-stripe-ids
     """
+    from aimeter_cli.services.names import nobody_like
     from aimeter_cli.services.subscriptions.view import SubscriptionFilter, list_subscriptions
 
     run = invocation(ctx)
     wanted = SubscriptionFilter(status, plan, billable, missing_stripe_ids, limit)
     is_narrowed = bool(status or plan or billable or missing_stripe_ids)
     found = list_subscriptions(run.app.database, wanted, now=run.now())
+    nobody = nobody_like(run.app.database, billable) if billable and not found else ""
     run.out.rows(
         GRACE if status == "grace" and run.out.is_for_people else SUBSCRIPTION, found,
-        empty="No subscription matches." if is_narrowed else "There is no subscription. Make one: "
-        "aimeter subscriptions create --billable user:42 --plan SLUG",
+        empty=f"No subscription matches.{nobody}" if is_narrowed else "There is no subscription. "
+        "Make one: aimeter subscriptions create --billable user:42 --plan SLUG",
     )  # fmt: skip

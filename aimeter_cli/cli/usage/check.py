@@ -34,6 +34,7 @@ def check(
     Example: aimeter usage check user:42 --tokens 8,000
     """
     from aimeter_cli.domain.money import to_nanos
+    from aimeter_cli.services.names import nobody_like
     from aimeter_cli.services.quota.check import check_quota
 
     run = invocation(ctx)
@@ -42,5 +43,8 @@ def check(
         cost=0 if cost is None else to_nanos(cost), billing_mode=mode,
     )  # fmt: skip
     run.out.one(shown_check(run.out.terminal), found)
+    nobody = nobody_like(run.app.database, billable).strip()
+    if nobody:
+        run.console.notice(nobody)
     if not found.allowed:
         raise typer.Exit(1)

@@ -64,9 +64,10 @@ def import_(
         )
         raise Interrupted(SIGINT)
     if report.bad:
+        kept = "would be kept" if dry_run else "were kept"
         raise RowsFailed(
             f"{file}: {report.bad} bad line(s)"
-            + (", reading stopped there" if report.stopped else ", the others were kept"),
+            + (", reading stopped there" if report.stopped else f", the others {kept}"),
             hint=report.hint,
         )
 

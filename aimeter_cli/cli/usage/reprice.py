@@ -47,7 +47,7 @@ def reprice(
     if done.waiting:
         run.console.notice(
             f"{done.waiting:,} still wait: add a price under [prices] of the configuration, or a "
-            "rate: aimeter rates update"
+            "rate of their time: aimeter rates update --from ecb-90d"
         )
     run.dry_run_notice(dry_run)
     stop.raise_if_signalled()

@@ -41,7 +41,7 @@ def retry(
         raise InvalidInput("expected event ids, --all or --status, and only one of them")
     run = invocation(ctx)
     with run.progress("Retrying") as advance:
-        shown = Shown(run, advance)
+        shown = Shown(run, advance, empty="No stored event is to be handled once more.")
         shown.show(
             retried(
                 run.app.database, Intake(run.app), event_ids=event_ids or (),

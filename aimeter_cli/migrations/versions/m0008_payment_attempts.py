@@ -16,6 +16,7 @@ _MOST = 2**31
 _FAILED = (
     "SELECT id, payload FROM ai_webhook_events"
     " WHERE type = 'invoice.payment_failed' AND status <> 'quarantined' AND payload <> ''"
+    " AND id > :after ORDER BY id LIMIT 500"
 )
 _SET = sa.text("UPDATE ai_webhook_events SET attempt_count = :attempt WHERE id = :id")
 
@@ -23,12 +24,15 @@ _SET = sa.text("UPDATE ai_webhook_events SET attempt_count = :attempt WHERE id =
 def upgrade() -> None:
     op.add_column("ai_webhook_events", sa.Column("attempt_count", sa.Integer(), nullable=True))
     bind = op.get_bind()
-    found = [(row.id, _attempt(row.payload)) for row in bind.execute(sa.text(_FAILED))]
-    values = [
-        {"id": row_id, "attempt": attempt} for row_id, attempt in found if attempt is not None
-    ]
-    if values:
-        bind.execute(_SET, values)
+    after = 0
+    while rows := bind.execute(sa.text(_FAILED), {"after": after}).all():
+        found = [(row.id, _attempt(row.payload)) for row in rows]
+        values = [
+            {"id": row_id, "attempt": attempt} for row_id, attempt in found if attempt is not None
+        ]
+        if values:
+            bind.execute(_SET, values)
+        after = rows[-1].id
 
 
 def _attempt(payload: str) -> int | None:

@@ -17,8 +17,9 @@ _LOOKED_AT = 1024
 def checked(path: str) -> Path:
     """The file that ``path`` leads to, links followed. Raises InvalidInput where none can be."""
     try:
-        file = Path(path).resolve()
-        if file.exists() and not file.is_file():
+        given = Path(path)
+        file = given.resolve()
+        if given.exists() and not given.is_file():
             raise InvalidInput(
                 f"--html: {path} is no file that can be written; - is standard output"
             )

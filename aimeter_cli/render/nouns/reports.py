@@ -23,6 +23,13 @@ TOTAL = Noun(
         Column("charge", MONEY),
         Column("unpriced", COUNT),
     ),
+    people=(
+        Column("requests", COUNT, get=lambda row: row.requests or None),
+        Column("tokens", COUNT, get=lambda row: row.tokens if row.requests else None),
+        Column("cost", MONEY, get=lambda row: row.cost if row.requests else None),
+        Column("charge", MONEY),
+        Column("unpriced", COUNT),
+    ),
 )
 _WIDE = 120
 """Columns of a terminal on which the token classes have room."""

@@ -44,6 +44,7 @@ _IN_GRACE = (
 GRACE = Noun(
     "subscription in grace",
     tuple(replace(SUBSCRIPTION.column(name), table=True) for name in _IN_GRACE),
+    next=SUBSCRIPTION.next,
 )
 """For people, who want to know how long it lasts."""
 

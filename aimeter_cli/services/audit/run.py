@@ -11,7 +11,7 @@ from sqlmodel import Session
 from aimeter_cli.billing.base import BillingDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.repositories import audit as repo
-from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.installation import bound_installation
 from aimeter_cli.repositories.lost_invoices import lost_items
 from aimeter_cli.services.audit import (
     balance,
@@ -94,7 +94,7 @@ def run_audit(
     asked = remote.listing_driver(driver) if driver is not None else None
     if asked is not None:
         with database.read() as session:
-            here = installation(session)
+            here = bound_installation(session)
         check_mode(here, asked)
         refuse_another(here, asked.account())
     steps = len(CHECKS) + 1 + (asked is not None)

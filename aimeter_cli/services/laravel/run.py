@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from sqlalchemy.exc import IntegrityError
+
 from aimeter_cli.db.engine import Database
+from aimeter_cli.errors import Conflict
 from aimeter_cli.repositories.imports import one_import_at_a_time
 from aimeter_cli.services.laravel import schema
 from aimeter_cli.services.laravel.names import BillableNames
@@ -55,7 +58,7 @@ def import_laravel(
     ``advance`` is told the rows that are done and how many there are.
 
     Raises InvalidInput, ConfigurationError and DatabaseError as ``open_source`` does, InvalidInput
-    for names, Conflict for other live subscriptions.
+    for names, Conflict for other live subscriptions, or for rows that somebody else made meanwhile.
     """
     report = Reconciliation(safe_url(url), options.dry_run)
     with open_source(url, options.zone) as source:
@@ -65,12 +68,18 @@ def import_laravel(
         total = sum(counts.values())
         for table in schema.TABLES:
             report.table(table.name).rows = counts.get(table.name, 0)
-        with database.write(dry_run=options.dry_run) as session:
-            one_import_at_a_time(session)
-            work = Work(session, settings, names, report, now, options.keep_existing)
-            _write(work, source, lambda rows: advance(rows, total))
-            if not report.adds_up:
-                session.rollback()
+        try:
+            with database.write(dry_run=options.dry_run) as session:
+                one_import_at_a_time(session)
+                work = Work(session, settings, names, report, now, options.keep_existing)
+                _write(work, source, lambda rows: advance(rows, total))
+                if not report.adds_up:
+                    session.rollback()
+        except IntegrityError:
+            raise Conflict(
+                "somebody else made the same rows at the same time; nothing was imported",
+                hint="Run the same command again.",
+            ) from None
     return report
 
 

@@ -124,7 +124,9 @@ class Source:
 
 def rows_after(name: str, columns: list[str], size: int) -> Select[Any]:
     """The next ``size`` rows behind the id ``after``, every column as text."""
-    theirs = table(name, column("id", BigInteger), *(column(each) for each in columns if each != "id"))
+    theirs = table(
+        name, column("id", BigInteger), *(column(each) for each in columns if each != "id")
+    )
     texts: list[Any] = [cast(theirs.c[each], String).label(each) for each in columns]
     # Named with its table: a bare id would be the text.
     return select(*texts).where(theirs.c.id > bindparam("after")).order_by(theirs.c.id).limit(size)

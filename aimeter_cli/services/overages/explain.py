@@ -67,6 +67,9 @@ def explain(database: Database, overage_id: int, *, usages: int = 50) -> Explana
         if overage.item_id is not None:
             explained = _with_item(session, explained, overage)
         told = in_words(overage, billable.ref, plan.slug, counter, explained.item)
+        waiting = repo.waiting_usages(session, counter.id)
+        if waiting:
+            told += f" {waiting:,} usage(s) of its period wait for a price or a rate: not included."
         lost = lost_items(session, item_id=overage.item_id) if overage.item_id is not None else ()
         if not lost or overage.status != "synced":
             return replace(explained, in_words=told)

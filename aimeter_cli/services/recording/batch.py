@@ -188,8 +188,8 @@ class Batch:
     def _convert(self, entry: Entry, cost: int, currency: str) -> None:
         try:
             conversion = self._exchange.conversion(entry.currency, currency, entry.line.occurred_at)
-        except NoRate:
-            entry.state = "needs_rate"
+        except NoRate as missing:
+            entry.state, entry.missing_rate = "needs_rate", missing.message
             return
         entry.plan_cost = in_range(conversion.apply(cost))
         entry.exchange = conversion.via

@@ -65,6 +65,7 @@ class Entry:
     counter: LockedCounter | None = None
     plan_cost: int | None = None
     exchange: str | None = None
+    missing_rate: str | None = None
     charge: int = 0
     excess_tokens: int = 0
     overage_id: int | None = None

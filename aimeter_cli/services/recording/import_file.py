@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
-from stat import S_ISREG
 from typing import BinaryIO, Literal, TextIO
 
 from aimeter_cli.domain.usage import (
@@ -27,6 +25,7 @@ from aimeter_cli.domain.usage import (
 from aimeter_cli.errors import AimeterError, InvalidInput
 from aimeter_cli.services.recording.occurrences import Occurrences
 from aimeter_cli.services.recording.record import Recorder
+from aimeter_cli.settings.files import open_regular
 
 BATCH = 5000
 MAX_LINE = 1_000_000
@@ -231,9 +230,10 @@ def open_source(path: str, stdin: Callable[[], BinaryIO]) -> Iterator[TextIO]:
         yield io.TextIOWrapper(stdin(), encoding="utf-8-sig", errors="backslashreplace", newline="")
         return
     try:
-        if not S_ISREG(Path(path).stat().st_mode):
-            raise InvalidInput(f"{path} is not a regular file; use - for standard input")
-        with Path(path).open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+        with (
+            open_regular(path, hint="Pipe it in and give - as the file.") as binary,
+            io.TextIOWrapper(binary, "utf-8-sig", errors="backslashreplace", newline="") as file,
+        ):
             yield file
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror}") from None
@@ -243,7 +243,7 @@ def lines_in(path: str) -> int | None:
     """How many lines a file has, roughly; None for standard input, which cannot be read twice."""
     if path == "-":
         return None
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 

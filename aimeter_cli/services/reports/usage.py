@@ -109,7 +109,7 @@ def usage_report(
     """
     with database.read() as session:
         found = list(repo.usage_sums(session, _wanted(session, span, by, billable)))
-    rows = [_row(each, by) for each in found]
+    rows = _joined([_row(each, by) for each in found], by)
     is_utc = span.is_of_utc_days and ("day" not in by or span.timezone == "UTC")
     is_inexact = not is_utc and any(each["pruned"] for each in found)
     told = str(billable) if billable is not None else None
@@ -146,6 +146,19 @@ def _row(found: RowMapping, by: Iterable[str]) -> ReportRow:
     )
 
 
+def _joined(rows: Iterable[ReportRow], by: Sequence[str]) -> list[ReportRow]:
+    """One row for each group and currency: what charged nothing has no currency of its own."""
+    groups: dict[tuple[object, ...], list[ReportRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.currency, *(getattr(row, name) for name in by)].append(row)
+    joined: list[ReportRow] = []
+    for group in groups.values():
+        first, *more = [row for row in group if row.charge] or group[:1]
+        free = [row for row in group if not row.charge and row is not first]
+        joined += [_sum([first, *free]) if free else first, *more]
+    return joined
+
+
 def _limited(rows: list[ReportRow], limit: int | None) -> list[ReportRow]:
     if limit is None:
         return rows
@@ -165,10 +178,15 @@ def _size(row: ReportRow) -> tuple[Decimal, int]:
 
 
 def _others(rows: Sequence[ReportRow]) -> ReportRow:
+    nameless: dict[str, Any] = dict.fromkeys(DIMENSIONS)
+    return replace(_sum(rows), **nameless, others=len(rows))
+
+
+def _sum(rows: Sequence[ReportRow]) -> ReportRow:
+    """Under the name and the currencies of the first."""
     names = ("requests", *TOKEN_FIELDS, "cost", "charge", "unpriced")
     sums: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in names}
-    nameless: dict[str, Any] = dict.fromkeys(DIMENSIONS)
-    return replace(rows[0], **nameless, **sums, others=len(rows))
+    return replace(rows[0], **sums)
 
 
 def _sorted(rows: list[ReportRow], by: tuple[str, ...]) -> list[ReportRow]:
@@ -201,6 +219,7 @@ def _totals(rows: Iterable[ReportRow]) -> list[Total]:
             cost=mine.cost + row.cost,
             unpriced=mine.unpriced + row.unpriced,
         )
-        charged = total(row.charge_currency)
-        sums[row.charge_currency] = replace(charged, charge=charged.charge + row.charge)
+        if row.charge:
+            charged = total(row.charge_currency)
+            sums[row.charge_currency] = replace(charged, charge=charged.charge + row.charge)
     return [sums[currency] for currency in sorted(sums)]

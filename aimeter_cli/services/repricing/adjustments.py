@@ -106,9 +106,7 @@ class Adjustments(Batch):
             entry.plan_cost = cost
         else:
             self._convert(entry, cost, counter.currency)
-        if entry.state == "needs_rate":
-            entry.exchange = f"no rate from {currency} to {counter.currency}"
-        else:
+        if entry.state != "needs_rate":
             entry.counter = counter
             tokens = sum(row[name] for name in TOKEN_FIELDS)
             counted_at = self._counted_at[row["id"]]
@@ -169,7 +167,7 @@ def _ref(row: RowMapping) -> str:
 def _outcome(entry: Entry) -> Repriced:
     provider, model = entry.line.provider, entry.line.model
     if entry.state in _WAITING:
-        return Repriced(provider, model, entry.state, entry.exchange)
+        return Repriced(provider, model, entry.state, entry.missing_rate)
     source = None if entry.price is None else entry.price.source
     plan_currency = None if entry.counter is None else entry.counter.currency
     return Repriced(

@@ -14,7 +14,7 @@ from aimeter_cli.domain.sync import Answer
 from aimeter_cli.errors import Conflict, NotFound, RowsFailed
 from aimeter_cli.services.subscriptions.stripe_ids import set_stripe_ids
 from aimeter_cli.services.subscriptions.view import SubscriptionView
-from aimeter_cli.services.sync.account import check_reading
+from aimeter_cli.services.sync.account import check_reading, settle_reading
 from aimeter_cli.settings.table import Settings
 
 
@@ -44,8 +44,11 @@ def set_checked_ids(
     would_be = set_ids(dry_run=True)
     unchecked = None
     try:
-        check_reading(database, settings, driver, dry_run=dry_run)
+        # A wrong key is found out by its ids: the rows are not of its account before they are.
+        account = check_reading(database, settings, driver, dry_run=True)
         _check(driver, would_be, customer=customer, subscription=subscription)
+        if account is not None:
+            settle_reading(database, driver, account, dry_run=dry_run)
     except (RowsFailed, _NoAnswer) as silence:
         unchecked = str(silence)
     return (would_be if dry_run else set_ids()), unchecked

@@ -15,12 +15,12 @@ from aimeter_cli.billing.base import Account, BillingDriver
 from aimeter_cli.db.engine import Database
 from aimeter_cli.errors import AimeterError, ConfigurationError, RowsFailed
 from aimeter_cli.models.installation import Installation
-from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.installation import bound_installation, installation, is_bound
 from aimeter_cli.settings.table import Settings
 
 _HINT = (
     "Use the key of that account, or another database; in a copy of a database, for staging, "
-    "aimeter db mark-copy forgets the account."
+    "aimeter db mark-copy forgets the account, every Stripe id and price, and pauses the sync."
 )
 
 
@@ -41,7 +41,7 @@ def check_account(database: Database, settings: Settings, driver: BillingDriver)
     key than before RowsFailed is raised: the next run asks again.
     """
     with database.read() as session:
-        here = installation(session)
+        here = bound_installation(session)
     check_mode(here, driver)
     key_hash = _hash_of(here, settings, driver)
     is_known = here.stripe_key_hash == key_hash
@@ -64,18 +64,19 @@ def check_account(database: Database, settings: Settings, driver: BillingDriver)
 
 def check_reading(
     database: Database, settings: Settings, driver: BillingDriver, *, dry_run: bool = False
-) -> None:
+) -> Account | None:
     """Before ids or states are read from Stripe into rows, which are of that account from then on.
 
-    Raises ConfigurationError for a key of another mode or account, RowsFailed where nobody tells
-    whose it is.
+    Returns what was told of the account, None where nobody had to be asked. Raises
+    ConfigurationError for a key of another mode or account, RowsFailed where nobody tells whose it
+    is.
     """
     with database.read() as session:
-        here = installation(session)
+        here = bound_installation(session)
     check_mode(here, driver)
     is_known = here.stripe_key_hash == _hash_of(here, settings, driver)
     if is_known and not settings.stripe_api_base:
-        return
+        return None
     try:
         found = driver.account()
     except ConfigurationError:
@@ -83,6 +84,7 @@ def check_reading(
     except AimeterError as error:
         raise RowsFailed(error.message, hint=error.hint) from None
     settle_reading(database, driver, found, dry_run=dry_run)
+    return found
 
 
 def settle_reading(
@@ -90,7 +92,7 @@ def settle_reading(
 ) -> None:
     """The same, once somebody has told whose key it is."""
     with database.read() as session:
-        here = installation(session)
+        here = bound_installation(session)
     refuse_another(here, found)
     told = (found.account_id or here.stripe_account, driver.livemode)
     if not dry_run and told != (here.stripe_account, here.stripe_livemode):
@@ -103,6 +105,8 @@ def _remember(
     """``key_hash``: of the key that sends, None before anything was sent."""
     with database.write() as session:
         here = installation(session)
+        if not is_bound(session, here):
+            here.stripe_account = here.stripe_livemode = None
         check_mode(here, driver)
         refuse_another(here, found)  # somebody else may have been first
         here.stripe_account = here.stripe_account or found.account_id

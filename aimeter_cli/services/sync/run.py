@@ -19,7 +19,7 @@ from aimeter_cli.domain.periods import iso
 from aimeter_cli.domain.sync import UNREACHABLE_LIMIT
 from aimeter_cli.errors import AimeterError, ConfigurationError
 from aimeter_cli.repositories import final_invoices, sendable
-from aimeter_cli.repositories.installation import installation
+from aimeter_cli.repositories.installation import bound_installation
 from aimeter_cli.repositories.sendable import ItemKey
 from aimeter_cli.services.sync.account import check_account, check_mode
 from aimeter_cli.services.sync.blocked import blocked
@@ -68,7 +68,7 @@ def run_sync(
     driver.ensure_ready()
     report = Report(run_id or uuid.uuid4().hex, dry_run=options.dry_run)
     with database.read() as session:
-        here = installation(session)
+        here = bound_installation(session)
         check_mode(here, driver)
         if here.paused_at is not None:
             reason = here.paused_reason or "no reason given"

@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.pricing import NO_PRICES
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.domain.usage import usage_line
+from aimeter_cli.errors import Conflict
 from aimeter_cli.models.domain_events import DomainEvent
 from aimeter_cli.models.overages import Overage
+from aimeter_cli.models.plans import Plan
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.usages import Usage, UsageCounter
 from aimeter_cli.repositories import imports
@@ -259,3 +262,17 @@ def test_who_was_anonymized_here_does_not_come_back(database: Database, shop: Sh
     before = everything(database)
     move(database, shop)
     assert everything(database) == before
+
+
+def test_rows_that_somebody_else_made_meanwhile_are_a_conflict(
+    database: Database, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add("ai_plans")
+
+    def late(*_: object) -> None:
+        raise IntegrityError("INSERT", {}, Exception("UNIQUE"))
+
+    monkeypatch.setattr("aimeter_cli.services.laravel.run.write_subscriptions", late)
+    with pytest.raises(Conflict, match="nothing was imported"):
+        move(database, shop)
+    assert rows(database, Plan) == []

@@ -98,14 +98,15 @@ def test_it_is_read_in_batches_and_cannot_be_written(
         shop = Shop(request.getfixturevalue("empty_pg_url"))
     else:
         shop.execute("PRAGMA journal_mode=WAL")  # in which readers do not hold writers up
-    for number in range(5):
-        shop.add("ai_usages", id=7 + number)
+    for number in (7, 8, 9, 10, 11, 2**31, 2**31 + 1):
+        shop.add("ai_usages", id=number)
     with open_source(shop.url, UTC) as source:
         ids = [[row.id for row in rows] for rows in source.batches(USAGES, 2)]
-        assert ids == [[7, 8], [9, 10], [11]]  # as numbers: as texts 10 comes before 7
-        assert source.counts()["ai_usages"] == 5
+        # As numbers, and large ones: as texts 10 comes before 7.
+        assert ids == [[7, 8], [9, 10], [11, 2**31], [2**31 + 1]]
+        assert source.counts()["ai_usages"] == 7
         shop.add("ai_usages", id=12)
-        assert source.counts()["ai_usages"] == 5  # one snapshot
+        assert source.counts()["ai_usages"] == 7  # one snapshot
         with pytest.raises(DBAPIError, match=r"read-?only"):
             _write(source)
 

@@ -16,6 +16,7 @@ from aimeter_cli.errors import Conflict
 from aimeter_cli.models.billables import Billable
 from aimeter_cli.models.subscriptions import Subscription
 from aimeter_cli.models.usages import UsageCounter
+from aimeter_cli.services.laravel.writing.subscriptions import PLANNED
 from aimeter_cli.services.plans import NewPlan, create_plan
 from aimeter_cli.services.subscriptions.create import NewSubscription, create_subscription
 from tests.services.laravel.moving import NOW, counts, everything, move, reasons, rows
@@ -58,6 +59,19 @@ def test_the_one_that_they_would_resolve_is_live_and_the_others_end_before_it(
             "there: they end when it begins"
         )
     ]
+
+
+def test_one_that_begins_later_does_not_take_the_place_of_the_one_that_runs(
+    database: Database, shop: Shop
+) -> None:
+    ids = '{"stripe_subscription_id": "sub_1"}'
+    shop.add("ai_subscriptions", meta=ids)
+    shop.add("ai_subscriptions", started_at="2027-01-01 00:00:00", meta=ids)
+    report = move(database, shop)
+    [found] = rows(database, Subscription)
+    assert (status(found, NOW), found.is_live, found.ends_at) == ("active", True, None)
+    assert found.stripe_subscription_id == "sub_1"
+    assert reasons(report) == [("ai_subscriptions", PLANNED, 1, "2")]
 
 
 def test_another_live_subscription_here_stops_the_import(database: Database, shop: Shop) -> None:

@@ -10,6 +10,7 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.domain.references import BillableRef
 from aimeter_cli.models.wallets import CreditGrant, CreditTransaction, CreditWallet
 from aimeter_cli.services.credits.changes import add
+from aimeter_cli.services.laravel.writing.wallets import WalletWriter
 from tests.services.laravel.moving import CHARGING, NOW, move, reasons, rows
 from tests.services.laravel.shop import Shop
 
@@ -81,6 +82,26 @@ def test_a_later_import_spends_the_grants_of_the_first(database: Database, shop:
     assert [each.remaining for each in rows(database, CreditGrant)] == [0, Decimal("2.5"), 7]
 
 
+def test_pitfall_23_nobody_spends_from_a_wallet_while_it_is_imported_into(
+    pg_database: Database, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add("ai_credit_wallets", balance="5")
+    move(pg_database, shop)
+    finish = WalletWriter.finish
+
+    def finish_undisturbed(writer: WalletWriter) -> None:
+        with pg_database.engine.connect() as other:
+            free = other.exec_driver_sql(
+                "SELECT id FROM ai_credit_wallets FOR NO KEY UPDATE SKIP LOCKED"
+            )
+            assert free.all() == []
+        finish(writer)
+
+    monkeypatch.setattr(WalletWriter, "finish", finish_undisturbed)
+    shop.add("ai_credit_transactions", amount="5")
+    assert move(pg_database, shop).table("ai_credit_transactions").imported == 1
+
+
 def test_a_wallet_that_is_here_already_is_not_mixed_with_theirs(
     database: Database, shop: Shop
 ) -> None:
@@ -93,3 +114,20 @@ def test_a_wallet_that_is_here_already_is_not_mixed_with_theirs(
         ("ai_credit_transactions", "its wallet is not there, or was left out", 1, "1"),
     ]
     assert [each.balance for each in rows(database, CreditWallet)] == [7]
+
+
+def test_pitfall_17_a_wallet_that_changed_its_currency_there_is_not_booked_in_the_old_one(
+    database: Database, shop: Shop
+) -> None:
+    shop.add("ai_credit_wallets", balance="5")
+    shop.add("ai_credit_transactions", amount="5")
+    move(database, shop)
+    shop.add("ai_credit_transactions", amount="100")
+    shop.execute("UPDATE ai_credit_wallets SET currency = 'eur', balance = 105")
+    report = move(database, shop)
+    assert reasons(report) == [
+        ("ai_credit_wallets", "it is in usd here already", 1, "1"),
+        ("ai_credit_transactions", "its wallet is not there, or was left out", 2, "1, 2"),
+    ]
+    [wallet] = rows(database, CreditWallet)
+    assert (wallet.balance, wallet.currency) == (5, "usd")

@@ -49,6 +49,27 @@ def test_a_plan_of_the_same_slug_stays_as_it_is_and_what_differs_is_told(
     ]
 
 
+def test_pitfall_17_a_plan_of_the_same_slug_in_another_currency_is_told(
+    database: Database, shop: Shop
+) -> None:
+    here = NewPlan("Pro", "eur", token_limit=1000, overage_price_per_1k_tokens=Decimal("0.01"))
+    create_plan(database, here, now=NOW)
+    told = [note.partition("as it is: ")[2] for note in move(database, shop).notes]
+    assert told == [
+        "currency is eur here, usd there",
+        "overage_price_per_1k_tokens is 0.01 EUR here, 0.01 USD there",
+    ]
+
+
+def test_a_plan_that_changed_there_since_stays_as_it_was_and_that_is_told(
+    database: Database, shop: Shop
+) -> None:
+    move(database, shop)
+    shop.execute("UPDATE ai_plans SET overage_price_per_1k_tokens = 9")
+    [note] = move(database, shop).notes
+    assert note.endswith("overage_price_per_1k_tokens is 0.01 USD here, 9.00 USD there")
+
+
 @pytest.mark.parametrize(
     ("configured", "price", "behavior"),
     [("charge", None, "allow"), ("charge", "0.01", None), ("block", None, None)],
@@ -117,7 +138,7 @@ def test_a_usage_of_a_subscription_on_credits_counts_against_no_limit(
     assert (usage.counter_id, usage.state, usage.subscription_id) == (None, "priced", 1)
 
 
-def test_a_second_open_overage_and_one_in_another_currency_are_frozen(
+def test_a_second_open_overage_is_frozen_and_one_in_another_currency_held(
     database: Database, shop: Shop
 ) -> None:
     shop.add("ai_subscriptions")
@@ -125,7 +146,7 @@ def test_a_second_open_overage_and_one_in_another_currency_are_frozen(
         shop.add("ai_overages", **values)
     move(database, shop)
     assert [(each.status, each.amount, each.currency) for each in rows(database, Overage)] == [
-        ("open", Decimal(1), "usd"), ("frozen", Decimal(2), "usd"), ("frozen", Decimal(3), "eur"),
+        ("open", Decimal(1), "usd"), ("frozen", Decimal(2), "usd"), ("held", Decimal(3), "eur"),
     ]  # fmt: skip
 
 

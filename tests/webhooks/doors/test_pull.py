@@ -134,7 +134,7 @@ def test_a_failed_event_is_stored_so_the_cursor_moves_and_the_job_says_3(world: 
     results = pull(world, Listing([*EVENTS, broken]))
     assert [each.status for each in results].count("failed") == 1
     assert cursor(world) == NOW
-    assert (jobs(world)[0].command, jobs(world)[0].exit_code) == ("webhooks-pull", 3)
+    assert (jobs(world)[0].command, jobs(world)[0].exit_code) == ("webhooks pull", 3)
 
 
 def test_a_pull_killed_before_its_end_leaves_the_cursor(world: World) -> None:

@@ -33,4 +33,4 @@ def test_the_command_pulls_what_stripe_lists_and_moves_on(
     again = cli("webhooks", "pull", "--since", "1h", "--undelivered", "--format", "json")
     assert (again.code, again.json) == (0, [])  # no endpoint is waiting for any
     jobs = cli("status", "--format", "json").json["jobs"]
-    assert "webhooks-pull" in [each["command"] for each in jobs]
+    assert "webhooks pull" in [each["command"] for each in jobs]

@@ -59,6 +59,11 @@ def test_what_a_dead_process_left_received_is_handled_by_retry_all(world: World,
     assert [(e["event_id"], e["status"]) for e in done.json] == [(payment()["id"], "processed")]
 
 
+def test_a_retry_of_nothing_says_so(cli: Cli) -> None:
+    done = cli("webhooks", "retry", "--all", "--format", "table")
+    assert "No stored event is to be handled once more." in done.out + done.err
+
+
 def test_a_dry_run_of_a_retry_changes_nothing(
     world: World, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

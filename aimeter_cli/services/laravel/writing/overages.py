@@ -23,8 +23,9 @@ from aimeter_cli.services.recording.accounts import Accounts, Subscriber, counte
 PROVIDER = "laravel"
 MODEL = "overage"
 """What the daily sums of their charges are called."""
+FOREIGN = "imported_currency"
 LATE = "imported_late"
-"""The reason of those that lie too far back to be charged without being asked for."""
+"""Reasons of those that are charged only if somebody says so: LATE ones lie too far back."""
 
 
 def write_overages(work: Work, batches: Iterable[Sequence[SourceRow]]) -> None:
@@ -36,6 +37,11 @@ def write_overages(work: Work, batches: Iterable[Sequence[SourceRow]]) -> None:
         f"unsynced overage(s) are of periods that ended more than {work.settings.late_usage_days} "
         "days ago: held, until aimeter overages release or waive",
     )
+    work.report.note(
+        writer.foreign,
+        "unsynced overage(s) are in another currency than their plan's: held, until aimeter "
+        "overages release or waive",
+    )
 
 
 class _Writer:
@@ -43,7 +49,7 @@ class _Writer:
         self._work = work
         self._accounts = Accounts(work.session, work.settings, work.now)
         self._late_before = work.now - timedelta(days=work.settings.late_usage_days)
-        self.held = 0
+        self.held = self.foreign = 0
 
     def write(self, rows: Sequence[SourceRow]) -> None:
         work, tally = self._work, self._work.report.table(OVERAGES.name)
@@ -120,8 +126,9 @@ class _Writer:
     def _standing(
         self, facts: OverageFacts, counter_id: int, currency: str, subscription_id: int
     ) -> dict[str, Any]:
-        """Open ones go on growing with new usage, which only one of a period can, in the plan's
-        currency; the others are frozen: sent as they are."""
+        """Open ones go on growing with new usage, which only one of a period can; the others are
+        frozen: sent as they are. One in another currency than the plan's would fix the customer's
+        currency at Stripe, so that what the plan charges could not be sent: a person decides."""
         if facts.item is not None:
             return {
                 "status": "synced", "reason": "external", "external_item_id": facts.item,
@@ -130,9 +137,10 @@ class _Writer:
         if facts.period_end < self._late_before:
             self.held += 1
             return {"status": "held", "reason": LATE}
-        if facts.currency != currency or repo.has_open_overage(
-            self._work.session, counter_id, subscription_id
-        ):
+        if facts.currency != currency:
+            self.foreign += 1
+            return {"status": "held", "reason": FOREIGN}
+        if repo.has_open_overage(self._work.session, counter_id, subscription_id):
             return {"status": "frozen"}
         return {"status": "open"}
 

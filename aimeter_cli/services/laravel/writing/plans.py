@@ -67,14 +67,17 @@ def _plan(work: Work, facts: PlanFacts) -> Plan:
 
 
 def _tell_differences(work: Work, facts: PlanFacts, here: Plan) -> None:
+    currency = work.settings.currency
     theirs = (facts.token_limit, facts.cost_limit, facts.overage_price)
-    for name, their in zip(_COMPARED, theirs, strict=True):
-        ours = getattr(here, name)
+    compared = [
+        (name, _told(name, getattr(here, name), here.currency), _told(name, their, currency))
+        for name, their in zip(_COMPARED, theirs, strict=True)
+    ]
+    for name, ours, their in (("currency", here.currency, currency), *compared):
         if ours != their:
             work.report.notes.append(
-                f"the plan {here.slug} is here already, and stays as it is: {name} is "
-                f"{_told(name, ours, here.currency)} here, "
-                f"{_told(name, their, here.currency)} there"
+                f"the plan {here.slug} is here already, and stays as it is: {name} is {ours} here, "
+                f"{their} there"
             )
 
 

@@ -21,6 +21,7 @@ from aimeter_cli.services.subscriptions.ending import close_over
 
 _Told = tuple[SourceRow, SubscriptionFacts]
 RIVAL = "its billable has another live subscription here"
+PLANNED = "it begins later, and another one of its billable runs until then"
 _NAMED = 5
 
 
@@ -58,6 +59,7 @@ class _Writer:
         """Those of one billable, the earliest first."""
         work = self._work
         billable = get_or_create_billable(work.session, ref, work.now)
+        found = self._without_planned(found)
         running = [facts for _, facts in found if not _has_ended(work, facts)]
         live = running[-1] if running else None
         if live is not None and self._is_taken(billable):
@@ -79,6 +81,17 @@ class _Writer:
             work.session.flush()
             work.remember("subscription", row, subscription.id)
             self._told.append(facts)
+
+    def _without_planned(self, found: list[_Told]) -> list[_Told]:
+        """Without those that begin later, where one runs until then: only one can be live."""
+        work = self._work
+        begun = [each for each in found if each[1].started_at <= work.now]
+        if all(_has_ended(work, facts) for _, facts in begun):
+            return found
+        for row, facts in found:
+            if facts.started_at > work.now:
+                work.leave_out(row, PLANNED)
+        return begun
 
     def finish(self) -> None:
         """Notes; raises Conflict for rivals."""

@@ -189,7 +189,7 @@ class WalletWriter:
     def _correct(self, wallet: _Wallet, nanos: int) -> None:
         session, now = self._work.session, self._work.now
         start = f"{PREFIX}wallet:{wallet.theirs.id}:"
-        key = f"{start}{repo.count_entries(session, start) + 1}"
+        key = f"{start}{repo.count_entries(session, wallet.id, start) + 1}"
         balance = in_range(wallet.balance + nanos)
         entry = _entry(
             wallet, "correction", nanos, balance, reason=DIFFERENCE, key=key, fingerprint=None,
