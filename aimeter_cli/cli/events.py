@@ -90,10 +90,10 @@ def deliver(
     from aimeter_cli.signals import stop_on_signals
 
     run = invocation(ctx)
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, run.progress("Delivering") as advance:
         report = deliver_events(
             run.app.database, run.app.settings, now=run.now(), limit=limit, stop=stop,
-            only=[sink] if sink is not None else None, dry_run=dry_run,
+            only=[sink] if sink is not None else None, dry_run=dry_run, advance=advance,
         )  # fmt: skip
     _show(run, report)
     stop.raise_if_signalled()

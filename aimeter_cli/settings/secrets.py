@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 _VARIABLES = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "PGPASSWORD")
 _SHAPES = re.compile(r"\b(?:sk|rk)_(?:live|test)_\w+|\bwhsec_[\w+/=]+")
-_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s@]+(@)")
-_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^\s&#'\"]+", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]{0,256}+:)[^\s@]{1,256}+(@)")  # linear on any text
+_QUERY_PASSWORD = re.compile(r"([?&]\w{0,64}password=)[^\s&#'\"]+", re.IGNORECASE)
 _PREFIX = re.compile(r"[a-z]{2,6}_(?:(?:test|live)_)?")
 _SHOWN_FROM = 20
 HIDDEN = "***"

@@ -23,6 +23,8 @@ from tests.screens.story import world
         ("webhooks replay again.jsonl", r"Replaying.* 3 of 3 "),
         ("webhooks prune --older-than 0d --yes", r"Pruning.* of 3 "),
         ("webhooks retry --status ignored", r"Retrying"),
+        ("events deliver", r"Delivering"),
+        ("subscriptions expire", r"Expiring"),
     ],
 )
 def test_a_long_command_shows_its_progress_on_a_terminal_only(

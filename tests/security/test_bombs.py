@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aimeter_cli.settings.secrets import redacted
 from tests.conftest import Cli
 
 DEEP = b"[" * 200_000
@@ -73,3 +74,8 @@ def test_lines_of_usage_and_events_are_refused_one_by_one(cli: Cli) -> None:
     assert told.code in (2, 3), told
     assert "Traceback" not in told.err
     assert cli("usage", "list", "--format=json").json == []
+
+
+@pytest.mark.parametrize("part", ["a://x:", "?a", "&password=", "sk_test_", "x@"])
+def test_hiding_secrets_takes_no_longer_than_the_text_is(part: str) -> None:
+    assert redacted(part * 200_000)

@@ -18,8 +18,12 @@ def expire(ctx: typer.Context, dry_run: DryRun = False) -> None:
     from aimeter_cli.services.subscriptions.ending import expire_subscriptions
 
     run = invocation(ctx)
-    with running(run.app.database, "subscriptions expire", dry_run=dry_run) as job:
-        closed = expire_subscriptions(run.app.database, now=run.now(), dry_run=dry_run)
+    database, now = run.app.database, run.now()
+    with (
+        running(database, "subscriptions expire", dry_run=dry_run) as job,
+        run.progress("Expiring") as advance,
+    ):
+        closed = expire_subscriptions(database, now=now, dry_run=dry_run, advance=advance)
         job.counts = {"closed": len(closed)}
     run.out.rows(SUBSCRIPTION, closed, empty="Nothing to expire.")
     run.dry_run_notice(dry_run)

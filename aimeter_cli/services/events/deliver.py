@@ -107,10 +107,11 @@ def deliver(
     stop: StopFlag,
     only: Sequence[str] | None = None,
     dry_run: bool = False,
+    advance: Callable[[], object] = lambda: None,
 ) -> DeliveryReport:
     """Hand out the new events; deliver what is due, at most ``limit`` to each sink.
 
-    ``only``: to these sinks alone.
+    ``only``: to these sinks alone. ``advance`` is told each delivery, by any thread.
 
     Raises InvalidInput for an unknown sink, ConfigurationError for one without its secret.
     """
@@ -126,7 +127,7 @@ def deliver(
             began = time.monotonic()
             report = DeliveryReport(job.run_id, dry_run=False)
             _fan_out(database, settings, since, report, stop)
-            run = _Run(database, settings.event_max_attempts, limit, stop, report)
+            run = _Run(database, settings.event_max_attempts, limit, stop, report, advance)
             with ThreadPoolExecutor(len(sinks), "sink") as pool:
                 list(pool.map(run.work, sinks, senders))
             with database.read() as session:
@@ -227,8 +228,10 @@ class _Run:
         limit: int,
         stop: StopFlag,
         report: DeliveryReport,
+        advance: Callable[[], object],
     ) -> None:
         self._database = database
+        self._advance = advance
         self._max_attempts = max_attempts
         self._limit = limit
         self._stop = stop
@@ -275,6 +278,7 @@ class _Run:
     def _add(self, delivery: Delivery) -> None:
         with self._lock:
             self._report.deliveries.append(delivery)
+        self._advance()
 
     def _defer(self, claimed: Sequence[Due], token: str) -> None:
         with self._database.write() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlmodel import Session
@@ -54,9 +55,14 @@ def cancel_subscription(
 
 
 def expire_subscriptions(
-    database: Database, *, now: datetime, dry_run: bool = False
+    database: Database,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> list[SubscriptionView]:
-    """Close every live subscription that is over; those whose grace ran out expire.
+    """Close every live subscription that is over; those whose grace ran out expire. ``advance`` is
+    told how many more are done.
 
     Each emits SubscriptionExpired once; plans that have changed meanwhile are told, too. Safe to
     run from many processes at once, to kill and to repeat: ``_BATCH`` of them share a transaction.
@@ -73,6 +79,7 @@ def expire_subscriptions(
             for subscription, _, _ in found:
                 close_over(session, subscription, now)
         closed += [SubscriptionView(*each, now) for each in found]
+        advance(len(found))
         if len(found) < _BATCH:
             return closed
         last = found[-1][0].id
@@ -100,6 +107,7 @@ def close_over(session: Session, subscription: Subscription, now: datetime) -> N
                 "started_at": iso(subscription.started_at),
                 "expired_at": iso(grace) if grace is not None else None,
                 "invoice_id": subscription.grace_invoice_id,
+                "reason": "payment_failed",
             },
         )
     subscription.is_live = False

@@ -143,9 +143,9 @@ def raise_generation(context: Context, claim: Claim) -> Claim | Accounted | None
             session.rollback()
             return None
         item = repo.item_by_id(session, claim.item_id)
-        reason = _why_impossible(session, item)
+        reason = why_impossible(session, item)
         if reason is not None:
-            return _dissolve(session, item, reason)
+            return dissolve(session, item, reason)
         target = target_of(session, item)
         same = target == item["target_minor"] and not item["is_dirty"]
         return set_target(session, context, item, started, again=same)
@@ -163,7 +163,7 @@ def renew_waiting_rates(context: Context, pairs: Iterable[tuple[str, str]]) -> N
             renew(session, base, quote, context.now)
 
 
-def _why_impossible(session: Session, item: RowMapping) -> str | None:
+def why_impossible(session: Session, item: RowMapping) -> str | None:
     """Why an item of which nothing has reached Stripe cannot be made there any more: the billable's
     currency was corrected, or its customer deleted, in between. None: it can."""
     if item["stripe_item_id"] is not None:
@@ -175,7 +175,7 @@ def _why_impossible(session: Session, item: RowMapping) -> str | None:
     return "currency_corrected" if corrected and not item["confirmed_version"] else None
 
 
-def _dissolve(session: Session, item: RowMapping, reason: str) -> Accounted:
+def dissolve(session: Session, item: RowMapping, reason: str) -> Accounted:
     """Nothing of the item is at Stripe: its overages are converted and claimed anew."""
     now = database_now(session)
     freed = repo.in_flight(session, item["id"], item["version"])

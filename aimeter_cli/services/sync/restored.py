@@ -13,6 +13,7 @@ from aimeter_cli.db.clock import database_now, steady
 from aimeter_cli.domain.money import from_nanos, minor_to_nanos
 from aimeter_cli.repositories import items as repo
 from aimeter_cli.repositories.sendable import ItemKey
+from aimeter_cli.services.sync.claim import dissolve, why_impossible
 from aimeter_cli.services.sync.claimed import Accounted, Claim, Context
 from aimeter_cli.services.sync.target import set_target
 
@@ -46,6 +47,9 @@ def adopt(context: Context, claim: Claim, found: Sequence[ItemView]) -> Claim | 
         )
         item = repo.item_by_id(session, claim.item_id)
         repo.pull_carry(session, claim.item_id, key, item["version"] + 1)
+        reason = why_impossible(session, item)
+        if reason is not None:
+            return dissolve(session, item, reason)
         return set_target(session, context, item, started, is_known=True)
 
 

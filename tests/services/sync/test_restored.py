@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from aimeter_cli.db.engine import Database
 from aimeter_cli.models.installation import Installation
 from aimeter_cli.sandbox.client import SandboxControl
 from aimeter_cli.services.restoring import mark_restored
+from aimeter_cli.services.sync.claimed import Accounted, Claim
+from aimeter_cli.services.sync.restored import adopt
 from tests.support.world import NOW, World, sandbox_settings
 
 
@@ -240,3 +243,28 @@ def test_the_same_backup_may_be_restored_twice(world: World, backup: Backup) -> 
     settle(world)
     assert world.charged() == [1200]
     assert world.items[0].confirmed_minor == 1200
+
+
+def test_a_customer_deleted_while_items_are_found_gives_the_overages_back(
+    world: World, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owing(world)
+    backup.make()
+    world.sync()
+    [item] = world.sandbox.items()
+    world.sandbox.person_finalize(item["customer"])
+    backup.restore()
+    world.use(100_000, idempotency_key="since")
+
+    def customer_goes(*given: Any) -> Claim | Accounted | None:
+        world.execute("UPDATE ai_billables SET stripe_customer_id = NULL")
+        return adopt(*given)
+
+    monkeypatch.setattr("aimeter_cli.services.sync.engine.adopt", customer_goes)
+    assert world.sync().fault is None
+    monkeypatch.undo()
+    assert world.sync().blocked[0].reason == "no_customer"
+    assert {row.status for row in world.overages} == {"frozen"}
+    world.execute(f"UPDATE ai_billables SET stripe_customer_id = '{world.customer()}'")
+    settle(world)
+    assert world.charged() == [200, 1000]
