@@ -13,7 +13,7 @@ from tests.webhooks.payloads import failure, renewal
 
 RENEWED, FAILED = renewal()["id"], failure()["id"]
 SHOWN = f"""\
-File          Event                                         Type                           Status     Error
+File          Event                                         Type                           Status     Reason
 events.jsonl  {RENEWED}  customer.subscription.updated  processed  -
 events.jsonl  {FAILED}                 invoice.payment_failed         processed  -
 

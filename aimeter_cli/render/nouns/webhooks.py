@@ -23,7 +23,7 @@ EVENT_RESULT = Noun(
         Column("type", ID),
         Column("status", STATUS),
         Column("changes", ROWS, of=CHANGE, table=False),
-        Column("error", priority=30),
+        Column("error", header="Reason", priority=30),
     ),
 )
 
@@ -35,7 +35,7 @@ _STORED = (
     Column("created", TIME),
     Column("status", STATUS),
     Column("attempts", COUNT),
-    Column("error", priority=30),
+    Column("error", header="Reason", priority=30),
     Column("waits_for", table=False),
     Column("received_at", TIME, table=False),
     Column("handled_at", TIME, header="Handled"),
