@@ -110,7 +110,8 @@ def test_grace_that_ran_out_expires_once(any_database: Database, clock: Clock) -
             "SubscriptionExpired",
             (
                 f'{{"expired_at": "2026-11-22T12:00:00Z", "invoice_id": "in_1", '
-                f'"plan_id": {made.plan_id}, "started_at": "{iso(made.started_at)}", '
+                f'"plan_id": {made.plan_id}, "reason": "payment_failed", '
+                f'"started_at": "{iso(made.started_at)}", '
                 f'"stripe_subscription_id": null, "subscription_id": {number}}}'
             ),
         )
