@@ -11,15 +11,12 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterator
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any
 
-from aimeter_cli.cli.lazy import load
-from aimeter_cli.cli.registry import COMMANDS, Entry
 from aimeter_cli.settings.example import example_toml
 from aimeter_cli.settings.table import ROWS, Row
 from tests.screens.pictures import pictures
+from tests.support.reference import command_reference
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PICTURES = Path(".github", "screens")
@@ -33,11 +30,6 @@ def configuration_table() -> str:
         for row in ROWS
     ]
     return "\n".join(lines)
-
-
-def command_reference() -> str:
-    """Every command with what it does and an example, noun by noun."""
-    return "\n\n".join(_noun(entry) for entry in COMMANDS)
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -105,24 +97,6 @@ def _default(row: Row) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _noun(entry: Entry) -> str:
-    command: Any = load(entry)
-    lines = [f"### `aimeter {entry.name}`", "", entry.help, "", "```sh"]
-    for inner in getattr(command, "commands", {"": command}).values():
-        told, example = _told(inner)
-        lines += [f"# {told}", example]
-    return "\n".join([*lines, "```"])
-
-
-def _told(command: Any) -> tuple[str, str]:
-    """The first paragraph of a command's help, and its example."""
-    paragraphs = [" ".join(part.split()) for part in cleandoc(command.help or "").split("\n\n")]
-    examples = [part for part in paragraphs if part.startswith("Example: ")]
-    if not examples:
-        raise ValueError(f"the help of {command.name} has no example")
-    return paragraphs[0], examples[-1].removeprefix("Example: ")
 
 
 if __name__ == "__main__":

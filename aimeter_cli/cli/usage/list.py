@@ -28,7 +28,8 @@ def list_(
         bool, typer.Option("--unpriced", help="Without a known price; usage reprice prices them.")
     ] = False,
     since: Annotated[
-        datetime | None, typer.Option(parser=moment("--since"), metavar="TIME", help="A day, or …")
+        datetime | None,
+        typer.Option(parser=moment("--since"), metavar="TIME", help="From this day or time on."),
     ] = None,
     until: Annotated[
         datetime | None,
